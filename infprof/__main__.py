@@ -1,0 +1,5 @@
+"""``python -m infprof``."""
+
+from infprof.cli import main
+
+main()

@@ -1,0 +1,143 @@
+"""The command line: parse, delegate, and say what to do next. No analysis lives here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from infprof import __version__
+
+
+class _Defaults:
+    """Shown in ``--help``; kept equal to ``Plan`` by a test, as importing it would cost start-up."""
+
+    warmup, plain, window, windows, window_seconds = 3, 10, 5, 3, 5.0
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Why is this PyTorch inference slow, and what would fixing it buy me?"""
+
+
+def _one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Bad input ends in one line and exit code 2, never in a traceback."""
+
+    @wraps(command)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        from infprof.profiler.recording import BadInput
+
+        try:
+            return command(*args, **kwargs)
+        except BadInput as error:
+            _fail(str(error))
+
+    return call
+
+
+def _fail(line: str) -> NoReturn:
+    click.echo(f"infprof: {line}", err=True)
+    sys.exit(2)
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("infprof-report"),
+    show_default=True,
+    help="Folder for report.html, report.json and recording/.",
+)
+@click.option("-m", "module", is_flag=True, help="Run a module, like python -m.")
+@click.option(
+    "--warmup",
+    default=_Defaults.warmup,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Requests to drop at the start; the first is reported as the cold start.",
+)
+@click.option(
+    "--plain",
+    default=_Defaults.plain,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Requests to time without the tracer before each window.",
+)
+@click.option(
+    "--window",
+    default=_Defaults.window,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Requests to trace in each window.",
+)
+@click.option(
+    "--windows",
+    default=_Defaults.windows,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Windows in all; 0 traces nothing.",
+)
+@click.option(
+    "--window-seconds",
+    default=_Defaults.window_seconds,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Close a window after this long.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print report.json on standard error's place."
+)
+@click.argument("script", metavar="SCRIPT|MODULE")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@_one_line_errors
+def run(
+    script: str, arguments: tuple[str, ...], out: Path, module: bool, as_json: bool, **plan: Any
+) -> None:
+    """Run a Python script and report where its requests' time goes.
+
+    The script runs as under python: same arguments, streams and exit code.
+    """
+    from infprof.running import run_and_report
+
+    run_and_report(script, arguments, out, module, as_json, plan)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the report here; the ending picks the format (.html .md .json .txt).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@_one_line_errors
+def report(file: Path, out: Path | None, as_json: bool) -> None:
+    """Explain a recording of infprof's, or a torch.profiler trace (plain or gzipped)."""
+    from infprof.running import report_on
+
+    report_on(file, out, as_json)
+
+
+@main.command()
+@click.argument("rule", required=False)
+@_one_line_errors
+def rules(rule: str | None) -> None:
+    """List the catalog of rules, or show one rule's page."""
+    from infprof.showing import list_rules, show_rule
+
+    show_rule(rule) if rule else list_rules()
+
+
+@main.command()
+def doctor() -> None:
+    """Say what can be measured on this machine, what cannot, why, and how to enable it."""
+    from infprof.showing import show_doctor
+
+    show_doctor()

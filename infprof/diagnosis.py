@@ -1,0 +1,26 @@
+"""From a Recording to a Report: the one place where facts, opinions and words meet."""
+
+from __future__ import annotations
+
+from infprof.profiler.breakdown import by_occupancy
+from infprof.profiler.device import device_facts
+from infprof.profiler.latency import measure_latency
+from infprof.profiler.recording import Recording
+from infprof.profiler.timeline import Timeline
+from infprof.reports.make import make_report
+from infprof.reports.report import Report
+from infprof.rules.engine import judge
+from infprof.rules.evidence import Evidence
+
+
+def diagnose(recording: Recording) -> Report:
+    """Say where the time of a recording went, what is wrong and what fixing it would save."""
+    timeline = Timeline(recording)
+    evidence = Evidence(
+        recording,
+        timeline,
+        by_occupancy(timeline),
+        device_facts(timeline),
+        measure_latency(recording),
+    )
+    return make_report(evidence, judge(evidence))

@@ -1,0 +1,1 @@
+"""Facts: what happened, and where the time went."""

@@ -1,0 +1,47 @@
+"""Start a Session before the user's program, then vanish.
+
+Python imports this when the process starts, because ``infprof run`` put the folder on ``PYTHONPATH``.
+It restores the environment and the path, imports the ``sitecustomize`` that it stood in front of, and
+starts the session. The program sees neither this file nor its variable.
+"""
+
+import os
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+
+
+def _restore_environment() -> "str | None":
+    """Undo what the launcher set; returns the session's order, ``None`` if there is none."""
+    order = os.environ.pop("INFPROF_SESSION", None)
+    path = os.environ.pop("INFPROF_PYTHONPATH", None)
+    os.environ.pop("PYTHONPATH", None)
+    if path is not None:
+        os.environ["PYTHONPATH"] = path
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
+    return order
+
+
+def _import_the_real_one() -> None:
+    """Run the ``sitecustomize`` that ours stood in front of, if any, and leave its module behind."""
+    spec = PathFinder.find_spec("sitecustomize", sys.path)
+    if spec is not None and spec.loader is not None:
+        module = module_from_spec(spec)
+        sys.modules["sitecustomize"] = module
+        spec.loader.exec_module(module)
+
+
+def _start(order: str) -> None:
+    try:
+        from infprof.profiler.child import start
+
+        start(order)
+    except Exception as error:  # ours may never keep the user's program from running
+        sys.stderr.write(f"infprof: could not start recording: {error}\n")
+
+
+_order = _restore_environment()
+_import_the_real_one()
+if _order is not None:
+    _start(_order)

@@ -1,0 +1,138 @@
+"""The Breakdown: every nanosecond of a request's wall belongs to exactly one leaf of one stage.
+
+Basis ``occupancy`` (CATALOGUE 3.4): leaves claim time in order of priority, and what nobody claims is
+``unattributed``. Another basis is another function ``Timeline -> Breakdown``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from infprof.profiler.intervals import (
+    Intervals,
+    clip,
+    intersect,
+    intervals,
+    length,
+    subtract,
+    union,
+)
+from infprof.profiler.layers import Layer, layers
+from infprof.profiler.stages import STAGES
+from infprof.profiler.timeline import Request, Timeline
+
+Basis = Literal["critical-path", "occupancy", "sampled"]
+UNATTRIBUTED = "unattributed"
+
+
+def stage_of(leaf: str) -> str:
+    """``python.launch`` belongs to ``python``."""
+    return leaf.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How long a leaf ran, and how long nothing of higher priority hid it."""
+
+    busy_ns: int
+    exposed_ns: int
+    exposed: Intervals
+    """When it was exposed."""
+
+
+@dataclass(frozen=True)
+class RequestBreakdown:
+    """One request's leaves; their exposed times sum to its wall exactly."""
+
+    request: Request
+    leaves: Mapping[str, Share]
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """The composition of all analysed requests. Sums of exposed time equal the wall, in integers."""
+
+    basis: Basis
+    requests: tuple[RequestBreakdown, ...]
+
+    @property
+    def wall_ns(self) -> int:
+        """Wall of all requests together."""
+        return sum(one.request.wall_ns for one in self.requests)
+
+    @cached_property
+    def leaves(self) -> dict[str, tuple[int, int]]:
+        """``leaf -> (exposed_ns, busy_ns)`` over all requests."""
+        totals: dict[str, tuple[int, int]] = {}
+        for one in self.requests:
+            for leaf, share in one.leaves.items():
+                exposed, busy = totals.get(leaf, (0, 0))
+                totals[leaf] = (exposed + share.exposed_ns, busy + share.busy_ns)
+        return totals
+
+    @cached_property
+    def stages(self) -> dict[str, tuple[int, int]]:
+        """``stage -> (exposed_ns, busy_ns)`` in the order of ``STAGES``; absent stages are left out.
+
+        Busy time of a stage sums its leaves, so leaves that run at once count twice in it.
+        """
+        totals = {stage: [0, 0] for stage in STAGES}
+        for leaf, (exposed, busy) in self.leaves.items():
+            totals[stage_of(leaf)][0] += exposed
+            totals[stage_of(leaf)][1] += busy
+        present = {stage_of(leaf) for leaf in self.leaves}
+        return {stage: (a, b) for stage, (a, b) in totals.items() if stage in present}
+
+    def exposed_ns(self, *prefixes: str) -> int:
+        """Exposed time of all leaves that are, or lie under, one of ``prefixes``."""
+        return sum(
+            exposed
+            for leaf, (exposed, _) in self.leaves.items()
+            if any(leaf == prefix or leaf.startswith(prefix + ".") for prefix in prefixes)
+        )
+
+    def exposed_intervals(self, *prefixes: str) -> Intervals:
+        """When those leaves were exposed, over all requests (which may overlap in time)."""
+        parts = [
+            share.exposed
+            for one in self.requests
+            for leaf, share in one.leaves.items()
+            if any(leaf == prefix or leaf.startswith(prefix + ".") for prefix in prefixes)
+        ]
+        if not parts:
+            return intervals([], [])
+        return union(
+            Intervals(
+                np.concatenate([p.start for p in parts]), np.concatenate([p.end for p in parts])
+            )
+        )
+
+
+def by_occupancy(timeline: Timeline) -> Breakdown:
+    """Blame by priority: works on any events, also where launches and kernels are not linked."""
+    prepared = layers(timeline)
+    return Breakdown(
+        "occupancy", tuple(_sweep(timeline, one, prepared) for one in timeline.requests)
+    )
+
+
+def _sweep(timeline: Timeline, request: Request, prepared: list[Layer]) -> RequestBreakdown:
+    free = intervals([request.start_ns], [request.end_ns])
+    threads = timeline.thread_lanes(request)
+    leaves: dict[str, Share] = {}
+    for layer in prepared:
+        spans = layer.spans_for(threads)
+        covered = union(clip(spans, request.start_ns, request.end_ns))
+        if not len(covered.start):
+            continue
+        exposed = intersect(free, covered)
+        free = subtract(free, covered)
+        leaves[layer.leaf] = Share(length(covered), length(exposed), exposed)
+    rest = length(free)
+    leaves[UNATTRIBUTED] = Share(rest, rest, free)
+    return RequestBreakdown(request, leaves)

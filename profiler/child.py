@@ -1,0 +1,26 @@
+"""Start a Session in a process that ``infprof run`` launched, from the order it left there."""
+
+from __future__ import annotations
+
+import atexit
+import json
+from pathlib import Path
+
+from infprof.profiler import request
+from infprof.profiler.schedule import Plan
+from infprof.profiler.session import Session
+
+
+def write_order(folder: Path, plan: Plan) -> str:
+    """The order for ``start``, as text that fits an environment variable."""
+    values = {name: getattr(plan, name) for name in Plan.__slots__}
+    return json.dumps({"folder": str(folder), "plan": values})
+
+
+def start(order: str) -> None:
+    """Record this process into the order's folder until it exits."""
+    wanted = json.loads(order)
+    session = Session(Path(wanted["folder"]), Plan(**wanted["plan"]))
+    session.start()
+    request.serve(session)
+    atexit.register(session.finish)

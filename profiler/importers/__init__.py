@@ -1,0 +1,25 @@
+"""One foreign trace format per file; the folder is the registry.
+
+An importer is a module with ``recognises(head: bytes) -> bool``, told the first 64 KiB of a file
+after gunzip, and ``read(path: Path) -> Recording``, which raises ``BadInput``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infprof.profiler import registry, trace_file
+from infprof.profiler.recording import BadInput, Recording
+
+
+def open_trace(path: Path) -> Recording:
+    """Read a trace somebody else recorded, plain or gzipped. Raises ``BadInput``."""
+    head = trace_file.head(path)
+    for importer in registry.load("infprof.profiler.importers", "infprof.importers").values():
+        if importer.recognises(head):
+            recording: Recording = importer.read(path)
+            return recording
+    raise BadInput(
+        f"{path}: not a trace in a format known here;"
+        " give the JSON file that torch.profiler's export_chrome_trace wrote"
+    )

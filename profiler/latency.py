@@ -1,0 +1,77 @@
+"""How long requests took when no tracer was on, and how much the tracer slowed them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from infprof.profiler.intervals import Int64Array
+from infprof.profiler.recording import Phase, Recording
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Statistics of untraced requests after warm-up; ``None`` where there were none."""
+
+    requests: int
+    """Requests the statistics come from."""
+    walls_ns: Int64Array
+    """Their walls in order of start."""
+    mean_ns: int | None
+    p50_ns: int | None
+    p95_ns: int | None
+    p99_ns: int | None
+    throughput_per_s: float | None
+    """Finished requests per second of the time in which at least one was under way or due."""
+    cold_ns: int | None
+    """The very first request."""
+    traced_p50_ns: int | None
+    spread: float | None
+    """Interquartile range over the median: the noise a difference must exceed."""
+
+    @property
+    def distortion(self) -> float | None:
+        """Median wall under the tracer over median wall without; 1.0 is an honest tracer."""
+        if not self.p50_ns or not self.traced_p50_ns:
+            return None
+        return self.traced_p50_ns / self.p50_ns
+
+
+def measure_latency(recording: Recording) -> Latency:
+    """Read the requests table. Failed requests count: a user waited for them too."""
+    table = recording.requests
+    walls = table.end_ns - table.start_ns
+    plain = walls[table.phase == Phase.PLAIN]
+    cold, traced = walls[table.phase == Phase.COLD], walls[table.phase == Phase.TRACED]
+    p25, p50, p75, p95, p99 = (_percentile(plain, q) for q in (25, 50, 75, 95, 99))
+    return Latency(
+        requests=len(plain),
+        walls_ns=plain,
+        mean_ns=round(float(plain.mean())) if len(plain) else None,
+        p50_ns=p50,
+        p95_ns=p95,
+        p99_ns=p99,
+        throughput_per_s=_throughput(recording),
+        cold_ns=int(cold[0]) if len(cold) else None,
+        traced_p50_ns=_percentile(traced, 50),
+        spread=(p75 - p25) / p50 if p50 and p75 is not None and p25 is not None else None,
+    )
+
+
+def _percentile(walls: npt.NDArray[np.int64], q: float) -> int | None:
+    return int(np.percentile(walls, q, method="nearest")) if len(walls) else None
+
+
+def _throughput(recording: Recording) -> float | None:
+    """Requests over the time of each unbroken run of untraced ones (windows cut the runs)."""
+    table = recording.requests
+    plain = table.phase == Phase.PLAIN
+    starts = np.flatnonzero(plain & np.concatenate(([True], ~plain[:-1])))
+    ends = np.flatnonzero(plain & np.concatenate((~plain[1:], [True])))
+    time = sum(
+        int(table.end_ns[first : last + 1].max() - table.start_ns[first])
+        for first, last in zip(starts, ends, strict=True)
+    )
+    return int(plain.sum()) / (time / 1e9) if time else None

@@ -1,0 +1,122 @@
+"""Run a program as ``python`` would, record it from inside, and sample it from outside.
+
+The program is a child process of its own: it has the real ``__main__``, exit code, signals and standard
+streams, and our sampling and analysis share no interpreter with it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infprof.profiler import bootstrap, registry
+from infprof.profiler.child import write_order
+from infprof.profiler.collectors import Facts, SamplingCollector, Target, Unavailable
+from infprof.profiler.schedule import Plan
+
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SI_KERNEL = 128
+"""Origin of a signal that the terminal sent to the whole foreground group, the child included."""
+
+
+class Sampling:
+    """All sampling collectors on one target; each failure is an ordinary answer."""
+
+    def __init__(self, target: Target) -> None:
+        self.running: dict[str, SamplingCollector] = {}
+        self.refused: dict[str, str] = {}
+        modules = registry.load("infprof.profiler.collectors", "infprof.collectors")
+        for name, module in modules.items():
+            if hasattr(module, "Collector"):
+                self._start(name, module.Collector(), target)
+
+    def _start(self, name: str, collector: SamplingCollector, target: Target) -> None:
+        try:
+            collector.start(target)
+            self.running[name] = collector
+        except Unavailable as reason:
+            self.refused[name] = str(reason)
+        except Exception as error:  # a stranger's collector may not stop the run
+            self.refused[name] = f"{type(error).__name__}: {error}"
+
+    def stop(self) -> dict[str, Facts | str]:
+        """What each source saw, or why it saw nothing."""
+        return {**{name: one.stop() for name, one in self.running.items()}, **self.refused}
+
+
+def run(command: list[str], folder: Path, plan: Plan) -> tuple[int, dict[str, Facts | str]]:
+    """Run ``python *command`` to its end, recorded into ``folder``.
+
+    Returns its status as ``subprocess`` gives it (negative: ended by that signal) and the samples.
+    """
+    with _signals_held():
+        child = subprocess.Popen(
+            [sys.executable, *command], env=_environment(folder, plan), preexec_fn=_release_signals
+        )
+        sampling = Sampling(Target(child.pid, os.environ.get("CUDA_VISIBLE_DEVICES")))
+        status = _wait(child)
+        return status, sampling.stop()
+
+
+def die_like(status: int) -> int:
+    """Exit code for ``sys.exit``; a status of death by signal is re-enacted and does not return.
+
+    So the shell, or whoever waits for us, sees what it would have seen of the program itself.
+    """
+    if status >= 0:
+        return status
+    number = -status
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the program's own core dump is enough
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if number not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)
+    return 128 + number
+
+
+def _environment(folder: Path, plan: Plan) -> dict[str, str]:
+    """Ours, plus what ``bootstrap/sitecustomize.py`` needs and takes out again."""
+    environment = dict(os.environ)
+    path = environment.get("PYTHONPATH")
+    if path is not None:
+        environment["INFPROF_PYTHONPATH"] = path
+    first = str(Path(bootstrap.__file__).parent)
+    environment["PYTHONPATH"] = first if not path else f"{first}{os.pathsep}{path}"
+    environment["INFPROF_SESSION"] = write_order(folder, plan)
+    return environment
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Take signals one by one with ``sigtimedwait`` instead of being interrupted by them."""
+    held = {*FORWARDED, signal.SIGCHLD}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _release_signals() -> None:
+    """In the child, before the program starts: it gets signals as ``python`` would."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {*FORWARDED, signal.SIGCHLD})
+
+
+def _wait(child: subprocess.Popen[bytes]) -> int:
+    """Until the child ends, pass on signals that were meant for it."""
+    wait: Callable[..., signal.struct_siginfo | None] = signal.sigtimedwait
+    while (status := child.poll()) is None:
+        came = wait({*FORWARDED, signal.SIGCHLD}, 0.5)
+        if came is None or came.si_signo == signal.SIGCHLD:
+            continue
+        if came.si_code != SI_KERNEL and child.poll() is None:
+            child.send_signal(came.si_signo)
+    return status

@@ -1,0 +1,230 @@
+"""The layers of the occupancy sweep: which events claim which leaf, highest priority first.
+
+Device work outranks host work, because time the device works through is not the host's to lose. On
+the host, exact facts outrank declarations, and the innermost declaration outranks what it lies in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from infprof.profiler import names
+from infprof.profiler.events import Kind
+from infprof.profiler.intervals import EMPTY, Intervals, clip, gaps, innermost, length
+from infprof.profiler.stages import STAGES
+from infprof.profiler.timeline import Rows, Timeline
+
+SHORT_GAP_NS = 200_000
+"""A hole this short between two ops of one thread is the interpreter between two lines of Python:
+a sleep, a socket or a disk read that a request would feel takes longer."""
+
+LONG_CPU_OP_NS = 100_000
+"""Beside a GPU, an op that launches nothing and runs this long computes on the CPU; a shorter one is
+a view or a shape query, which is framework dispatch (5 to 15 us each, CATALOGUE section 0)."""
+
+KERNEL_LEAVES = ("gemm", "conv", "attention", "pointwise", "copy", "other", "comm")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Intervals that claim one leaf."""
+
+    leaf: str
+    spans: Intervals
+    lane: npt.NDArray[np.int32] | None = None
+    """Thread of each interval; ``None`` for device work, which every request may wait for."""
+
+    def spans_for(self, threads: npt.NDArray[np.bool_]) -> Intervals:
+        """The intervals on these threads (a mask over lanes), or all device intervals."""
+        if self.lane is None:
+            return self.spans
+        keep = threads[self.lane]
+        return Intervals(self.spans.start[keep], self.spans.end[keep])
+
+
+def layers(timeline: Timeline) -> list[Layer]:
+    """All layers in order of claim. Empty ones are left out."""
+    ranges = declared(timeline)
+    claims = [
+        *_device_work(timeline),
+        *_reported_overhead(timeline),
+        *_calls(timeline),
+        *_declared_stages(ranges),
+        *_ops(timeline),
+        *_foreign_compute(timeline, ranges),
+        *_interpreter(timeline, ranges),
+    ]
+    return [layer for layer in claims if len(layer.spans.start)]
+
+
+def _device_work(timeline: Timeline) -> list[Layer]:
+    kernels = timeline.by_kind[Kind.KERNEL]
+    family = timeline.label(kernels, names.kernel_family)
+    copies = timeline.by_kind[Kind.COPY]
+    direction = timeline.label(copies, names.copy_direction)
+    on_device = np.concatenate(
+        [copies[~np.isin(direction, ("h2d", "d2h"))], timeline.by_kind[Kind.MEMSET]]
+    )
+    spans = timeline.events.intervals
+    return [
+        *(Layer(f"compute.{leaf}", spans(kernels[family == leaf])) for leaf in KERNEL_LEAVES),
+        Layer("compute.memory", spans(on_device)),
+        Layer("h2d.copy", spans(copies[direction == "h2d"])),
+        Layer("d2h.copy", spans(copies[direction == "d2h"])),
+    ]
+
+
+def _host(timeline: Timeline, leaf: str, rows: Rows) -> Layer:
+    return Layer(leaf, timeline.events.intervals(rows), timeline.events.lane[rows])
+
+
+def _reported_overhead(timeline: Timeline) -> list[Layer]:
+    rows = timeline.by_kind[Kind.OVERHEAD]
+    loading = (
+        timeline.label(rows, lambda name: "load" if "Loading" in name else "profiler") == "load"
+    )
+    return [
+        _host(timeline, "profiler.tracing", rows[~loading]),
+        _host(timeline, "python.module_loading", rows[loading]),
+    ]
+
+
+def _calls(timeline: Timeline) -> list[Layer]:
+    calls = timeline.by_kind[Kind.CALL]
+    kind = timeline.label(calls, names.call_class)
+    staging = np.isin(calls, _pageable_upload_calls(timeline))
+    launching = np.isin(kind, ("launch", "graph", "copy", "set")) & ~staging
+    return [
+        _host(timeline, "python.alloc", calls[kind == "alloc"]),
+        _host(timeline, "h2d.staging", calls[staging]),
+        _host(timeline, "python.sync", calls[kind == "sync"]),
+        _host(timeline, "python.launch", calls[launching]),
+    ]
+
+
+def _pageable_upload_calls(timeline: Timeline) -> Rows:
+    """Calls that copy from pageable memory: the driver stages the bytes on this thread meanwhile."""
+    copies = timeline.where(Kind.COPY, names.copy_direction, "h2d")
+    memory = timeline.label(copies, names.copy_memory)
+    launches = timeline.launch_of[copies[memory == "pageable"]]
+    return np.asarray(launches[launches >= 0], np.intp)
+
+
+HOST_STAGES = ("io", "preprocess", "postprocess", "queue")
+MODEL_STAGES = ("model", "compute", "h2d", "d2h", "python")
+"""Declared around device work: what no op, call or kernel explains in there is the interpreter."""
+
+MAX_DECLARED_LEAVES = 20
+"""A stage shows this many names of ranges, longest first; the rest join as ``other``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Disjoint pieces of host time, each with the innermost stage and name declared for it."""
+
+    spans: Intervals
+    lane: npt.NDArray[np.int32]
+    stage: npt.NDArray[np.object_]
+    name: npt.NDArray[np.object_]
+
+    def layer(self, leaf: str, chosen: npt.NDArray[np.bool_]) -> Layer:
+        """The chosen pieces as one leaf."""
+        return Layer(
+            leaf, Intervals(self.spans.start[chosen], self.spans.end[chosen]), self.lane[chosen]
+        )
+
+
+def declared(timeline: Timeline) -> Declared:
+    """What the code declares by ranges, and what known libraries' frames and ranges reveal."""
+    events = timeline.events
+    rows = timeline.of(Kind.RANGE, Kind.PYTHON)
+    own = np.array([*STAGES, ""], object)[events.stage[rows]]
+    stage = np.where(own == "", timeline.label(rows, names.frame_stage), own)
+    known = stage != ""
+    rows, stage = rows[known], stage[known]
+    name = timeline.label(rows, names.short_name)
+    parts: list[tuple[Intervals, npt.NDArray[np.intp]]] = []
+    for lane in np.unique(events.lane[rows]):
+        mine = np.flatnonzero(events.lane[rows] == lane)
+        cut, owner = innermost(events.intervals(rows[mine]))
+        parts.append((cut, mine[owner]))
+    owners = np.concatenate([np.array([], np.intp), *(owner for _, owner in parts)])
+    return Declared(
+        Intervals(
+            np.concatenate([EMPTY.start, *(cut.start for cut, _ in parts)]),
+            np.concatenate([EMPTY.end, *(cut.end for cut, _ in parts)]),
+        ),
+        events.lane[rows][owners],
+        stage[owners],
+        name[owners],
+    )
+
+
+def _declared_stages(found: Declared) -> list[Layer]:
+    layers: list[Layer] = []
+    for stage in HOST_STAGES:
+        mine = found.stage == stage
+        time = {
+            name: length(found.layer("", mine & (found.name == name)).spans)
+            for name in set(found.name[mine])
+        }
+        ranked = sorted(time, key=lambda name: (-time[name], name))
+        for name in ranked[:MAX_DECLARED_LEAVES]:
+            layers.append(found.layer(f"{stage}.{name}", mine & (found.name == name)))
+        rest = mine & np.isin(found.name, ranked[MAX_DECLARED_LEAVES:])
+        layers.append(found.layer(f"{stage}.other ranges", rest))
+    return layers
+
+
+def _ops(timeline: Timeline) -> list[Layer]:
+    """Ops compute on a CPU-only host; beside a GPU they mostly dispatch."""
+    rows = timeline.outermost_ops
+    if not timeline.has_device and not len(timeline.by_kind[Kind.CALL]):
+        return [_host(timeline, "compute.cpu", rows)]
+    computing = (timeline.durations(rows) >= LONG_CPU_OP_NS) & ~_encloses_call(timeline, rows)
+    return [
+        _host(timeline, "compute.cpu", rows[computing]),
+        _host(timeline, "python.dispatch", rows[~computing]),
+    ]
+
+
+def _encloses_call(timeline: Timeline, rows: Rows) -> npt.NDArray[np.bool_]:
+    """Which rows have a launch, copy or other API call of the same thread inside them."""
+    events, calls = timeline.events, timeline.by_kind[Kind.CALL]
+    found = np.zeros(len(rows), bool)
+    for lane in np.unique(events.lane[rows]):
+        mine = np.flatnonzero(events.lane[rows] == lane)
+        starts = np.sort(events.start_ns[calls[events.lane[calls] == lane]])
+        first = np.searchsorted(starts, events.start_ns[rows[mine]])
+        last = np.searchsorted(starts, events.end_ns[rows[mine]])
+        found[mine] = last > first
+    return found
+
+
+def _interpreter(timeline: Timeline, found: Declared) -> list[Layer]:
+    """Python between ops: inside a model call, and in short holes between ops of one thread."""
+    region = found.layer("", np.isin(found.stage, MODEL_STAGES))
+    rows = timeline.of(Kind.OP, Kind.CALL)
+    parts = [(region.spans, region.lane)]
+    for lane in np.unique(timeline.events.lane[rows]):
+        holes = gaps(timeline.busy(rows[timeline.events.lane[rows] == lane]), SHORT_GAP_NS)
+        parts.append((holes, np.full(len(holes.start), lane, np.int32)))
+    spans = Intervals(
+        np.concatenate([part.start for part, _ in parts]),
+        np.concatenate([part.end for part, _ in parts]),
+    )
+    lanes = np.concatenate([lane for _, lane in parts if lane is not None])
+    return [Layer("python.interpreter", spans, lanes)]
+
+
+def _foreign_compute(timeline: Timeline, found: Declared) -> list[Layer]:
+    """Declared compute in which nothing of torch was seen: another runtime computes there."""
+    seen = timeline.busy(timeline.of(Kind.OP, Kind.CALL, Kind.KERNEL, Kind.COPY))
+    alone = found.stage == "compute"
+    for index in np.flatnonzero(alone):
+        low, high = int(found.spans.start[index]), int(found.spans.end[index])
+        alone[index] = not len(clip(seen, low, high).start)
+    return [found.layer("compute.declared", alone)]

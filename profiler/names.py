@@ -1,0 +1,68 @@
+"""What an event's name says about it: kernel families, API calls, copies, library frames.
+
+Names decay with each library release, so the patterns are data (``names.json``), tried in order, the
+first match wins. A name that no pattern knows is ``other``: unknown, never "no".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def _patterns(table: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    text = files("infprof.profiler").joinpath("names.json").read_text("utf-8")
+    return tuple((label, re.compile(pattern)) for label, pattern in json.loads(text)[table].items())
+
+
+def _first_match(table: str, name: str) -> str | None:
+    return next((label for label, pattern in _patterns(table) if pattern.search(name)), None)
+
+
+@cache
+def kernel_family(name: str) -> str:
+    """``gemm``, ``conv``, ``attention``, ``comm``, ``copy``, ``pointwise`` or ``other``."""
+    return _first_match("kernel_family", name) or "other"
+
+
+@cache
+def kernel_precision(name: str) -> str | None:
+    """``fp64``, ``fp32``, ``tf32``, ``fp16``, ``bf16``, ``fp8`` or ``int8`` math; ``None`` unknown."""
+    return _first_match("kernel_precision", name)
+
+
+@cache
+def call_class(name: str) -> str:
+    """``launch``, ``graph``, ``copy``, ``set``, ``sync``, ``alloc``, ``poll`` or ``other``."""
+    return _first_match("call_class", name) or "other"
+
+
+@cache
+def copy_direction(name: str) -> str:
+    """``h2d``, ``d2h``, ``d2d``, ``p2p``, ``h2h`` or ``unknown`` from ``Memcpy HtoD (...)``."""
+    return _first_match("copy_direction", name) or "unknown"
+
+
+@cache
+def copy_memory(name: str) -> str:
+    """Host side of a copy: ``pageable``, ``pinned``, ``managed``, ``device`` or ``unknown``."""
+    return _first_match("copy_memory", name) or "unknown"
+
+
+@cache
+def frame_stage(name: str) -> str | None:
+    """Stage that a known library's Python function or annotation belongs to, ``None`` if unknown.
+
+    ``model`` marks the region of a model call: host time in it that no op explains is ``python``.
+    """
+    return _first_match("frame_stage", name)
+
+
+@cache
+def short_name(name: str) -> str:
+    """A range's name fit for a table: the frame's line number and a long tail are cut off."""
+    plain = re.sub(r"\(\d+\): ", ": ", name).replace("enumerate(DataLoader)#", "DataLoader ")
+    return plain if len(plain) <= 60 else plain[:57] + "..."

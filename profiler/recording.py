@@ -1,0 +1,232 @@
+"""The Recording: only what was observed. A JSON header and columns in Parquet, in one folder.
+
+It opens on any machine, without torch or a GPU. Nothing in it is a conclusion.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from infprof.profiler.events import NO_EVENTS, Events
+from infprof.profiler.intervals import Int64Array
+from infprof.profiler.phase import Phase as Phase
+
+SCHEMA = "infprof.recording/1"
+
+
+class BadInput(ValueError):
+    """A file is not what it should be. The message is one line that names the file and the cure."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Lane(_Model):
+    """A row of the timeline: a host thread or a device stream."""
+
+    type: Literal["thread", "stream"]
+    process: int | None = None
+    """Process id of a thread."""
+    device: int | None = None
+    """Device index of a stream."""
+    id: int
+    """Native thread id, or stream number."""
+    name: str = ""
+
+
+class Gpu(_Model):
+    """One accelerator; unknown fields are ``None``."""
+
+    name: str
+    uuid: str | None = None
+    memory_bytes: int | None = None
+    sm_major: int | None = None
+    sm_minor: int | None = None
+    multiprocessors: int | None = None
+    pcie_generation_max: int | None = None
+    pcie_width_max: int | None = None
+    sm_clock_max_mhz: int | None = None
+    power_limit_w: float | None = None
+    driver: str | None = None
+
+
+class Cpu(_Model):
+    """The host's processor as the profiled process could use it."""
+
+    name: str | None = None
+    logical: int | None = None
+    usable: int | None = None
+    """CPUs in the affinity mask, cut to the cgroup quota."""
+    memory_bytes: int | None = None
+
+
+class Machine(_Model):
+    """Where the recording was made; unknown fields are ``None``."""
+
+    gpus: list[Gpu] = Field(default_factory=list)
+    cpu: Cpu = Field(default_factory=Cpu)
+    os: str | None = None
+    python: str | None = None
+    torch: str | None = None
+    cuda: str | None = None
+    hip: str | None = None
+
+
+class Note(_Model):
+    """Something a reader of the numbers must know."""
+
+    code: str
+    text: str
+
+
+class Window(_Model):
+    """A stretch of time under the tracer."""
+
+    start_ns: int
+    end_ns: int
+    alignment_error_ns: int | None = None
+    """Spread of the marks by which the tracer's clock was mapped onto ours."""
+
+
+class Series(_Model):
+    """One quantity sampled over time; its points are the samples that carry its index."""
+
+    name: str
+    source: str
+    unit: str
+    device: int | None = None
+
+
+class Subject(_Model):
+    """What was looked at."""
+
+    kind: Literal["run", "attach", "trace", "profile"]
+    name: str
+    command: list[str] = Field(default_factory=list)
+    """Redacted command line."""
+    exit_code: int | None = None
+
+
+class Header(_Model):
+    """Everything about a recording that is not a column."""
+
+    schema_: str = Field(default=SCHEMA, alias="schema")
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    tool_version: str = ""
+    subject: Subject
+    machine: Machine = Field(default_factory=Machine)
+    settings: dict[str, int | float | str | bool | None] = Field(default_factory=dict)
+    flags: dict[str, bool | int | str | None] = Field(default_factory=dict)
+    """Switches of torch at the time: ``matmul_precision``, ``cudnn_tf32``, ``training`` ..."""
+    missing: dict[str, str] = Field(default_factory=dict)
+    """Sources that gave nothing, each with the reason."""
+    notes: list[Note] = Field(default_factory=list)
+    lanes: list[Lane] = Field(default_factory=list)
+    windows: list[Window] = Field(default_factory=list)
+    series: list[Series] = Field(default_factory=list)
+    span_ns: int | None = None
+    """A foreign trace's first to last event."""
+    requests_seen: int = 0
+    """All requests, also those beyond the bounded table."""
+    dropped_events: int = 0
+    overhead_ns: dict[str, int] = Field(default_factory=dict)
+    """What we ourselves cost, by cause."""
+    cuts: list[str] = Field(default_factory=list)
+    """How the input was incomplete, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Columns of one length, one row per request, sorted by start."""
+
+    start_ns: Int64Array
+    end_ns: Int64Array
+    lane: npt.NDArray[np.int32]
+    phase: npt.NDArray[np.int8]
+    failed: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.start_ns)
+
+    @classmethod
+    def of(cls, rows: list[tuple[int, int, int, int, bool]]) -> Requests:
+        """From rows of (start_ns, end_ns, lane, phase, failed)."""
+        table = np.array(sorted(rows), np.int64).reshape(-1, 5)
+        return cls(
+            table[:, 0],
+            table[:, 1],
+            table[:, 2].astype(np.int32),
+            table[:, 3].astype(np.int8),
+            table[:, 4].astype(np.bool_),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Columns of one length: a value of a series at a time."""
+
+    series: npt.NDArray[np.int32]
+    """Index into ``Header.series``."""
+    time_ns: Int64Array
+    value: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.time_ns)
+
+    @classmethod
+    def of(cls, rows: list[tuple[int, int, float]]) -> Samples:
+        """From rows of (series, time_ns, value)."""
+        series, time, value = zip(*rows, strict=True) if rows else ((), (), ())
+        return cls(
+            np.asarray(series, np.int32), np.asarray(time, np.int64), np.asarray(value, np.float64)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A header and three tables on one nanosecond clock (``CLOCK_MONOTONIC`` where we recorded)."""
+
+    header: Header
+    events: Events = NO_EVENTS
+    requests: Requests = field(default_factory=lambda: Requests.of([]))
+    samples: Samples = field(default_factory=lambda: Samples.of([]))
+
+    def save(self, folder: Path) -> None:
+        """Write the recording into ``folder`` (made 0700). Raises ``OSError``."""
+        from infprof.profiler import columns
+
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        columns.write_events(folder / "events.parquet", self.events)
+        columns.write(folder / "requests.parquet", self.requests)
+        columns.write(folder / "samples.parquet", self.samples)
+        text = self.header.model_dump_json(by_alias=True, indent=1)
+        partial = folder / "recording.json.part"  # the header comes last: it says "complete"
+        partial.write_text(text)
+        os.replace(partial, folder / "recording.json")
+
+    @classmethod
+    def load(cls, folder: Path) -> Recording:
+        """Read what ``save`` wrote. Raises ``BadInput`` with one line for a person."""
+        from infprof.profiler import columns
+
+        try:
+            header = Header.model_validate_json((folder / "recording.json").read_bytes())
+            if not header.schema_.startswith("infprof.recording/"):
+                raise ValueError(f"schema {header.schema_!r}")
+            return cls(
+                header,
+                columns.read_events(folder / "events.parquet"),
+                columns.read(folder / "requests.parquet", Requests),
+                columns.read(folder / "samples.parquet", Samples),
+            )
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error).splitlines()[0]
+            raise BadInput(f"{folder}: not a readable infprof recording ({reason})") from error

@@ -1,0 +1,175 @@
+"""The Timeline: a Recording read as lanes of typed intervals, and the requests to explain.
+
+Built from any Recording; past here nothing knows which format the events came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from infprof.profiler import names
+from infprof.profiler.events import DEVICE_KINDS, Events, Kind
+from infprof.profiler.intervals import Int64Array, Intervals, union
+from infprof.profiler.recording import Phase, Recording
+
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One stretch of wall time to explain: ``[start_ns, end_ns)`` on one thread."""
+
+    start_ns: int
+    end_ns: int
+    lane: int | None
+    """The thread that served it; ``None`` in a trace that marks no requests: all threads count."""
+
+    @property
+    def wall_ns(self) -> int:
+        return self.end_ns - self.start_ns
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Typed views on a recording's events. All views are computed once, when first asked for."""
+
+    recording: Recording
+
+    @property
+    def events(self) -> Events:
+        return self.recording.events
+
+    @cached_property
+    def by_kind(self) -> dict[Kind, Rows]:
+        """Row numbers of each kind, in order of start."""
+        return {kind: np.flatnonzero(self.events.kind == kind) for kind in Kind}
+
+    def of(self, *kinds: Kind) -> Rows:
+        """Row numbers of these kinds, in order of start."""
+        return np.sort(np.concatenate([self.by_kind[kind] for kind in kinds]))
+
+    @cached_property
+    def device_rows(self) -> Rows:
+        """Kernels, copies and memsets."""
+        return self.of(*DEVICE_KINDS)
+
+    @property
+    def has_device(self) -> bool:
+        """Whether any work on a device was observed."""
+        return len(self.device_rows) > 0
+
+    def name(self, row: int | np.intp) -> str:
+        """The event's name."""
+        return self.events.names[int(self.events.name[row])]
+
+    def label(self, rows: Rows, classify: Callable[[str], str | None]) -> npt.NDArray[np.object_]:
+        """``classify`` of each row's name, ``""`` for ``None``; called once per distinct name."""
+        indices = self.events.name[rows]
+        table = np.full(len(self.events.names), "", object)
+        for index in np.unique(indices):
+            table[index] = classify(self.events.names[index]) or ""
+        return table[indices]
+
+    def where(self, kind: Kind, classify: Callable[[str], str | None], *labels: str) -> Rows:
+        """Rows of a kind whose name gets one of these labels, e.g. calls that synchronise."""
+        rows = self.by_kind[kind]
+        return rows[np.isin(self.label(rows, classify), labels)]
+
+    @cached_property
+    def launch_of(self) -> npt.NDArray[np.int64]:
+        """For each row, the row of the host call with its correlation id, or -1."""
+        calls = self.by_kind[Kind.CALL]
+        calls = calls[self.events.correlation[calls] >= 0]
+        found = np.full(len(self.events), -1, np.int64)
+        if not len(calls):
+            return found
+        ids = self.events.correlation[calls]
+        order = np.argsort(ids, kind="stable")
+        rows = self.device_rows
+        place = np.searchsorted(ids[order], self.events.correlation[rows])
+        candidate = calls[order][np.minimum(place, len(calls) - 1)]
+        same = self.events.correlation[candidate] == self.events.correlation[rows]
+        found[rows] = np.where(same & (self.events.correlation[rows] >= 0), candidate, -1)
+        return found
+
+    @cached_property
+    def requests(self) -> tuple[Request, ...]:
+        """What the breakdown explains: traced requests, else untraced ones, else the whole work."""
+        table = self.recording.requests
+        for phase in (Phase.TRACED, Phase.PLAIN):
+            rows = np.flatnonzero((table.phase == phase) & (table.end_ns > table.start_ns))
+            if len(rows):
+                return tuple(
+                    Request(int(table.start_ns[row]), int(table.end_ns[row]), int(table.lane[row]))
+                    for row in rows
+                )
+        if len(table) or not len(self.events):
+            return ()
+        start, end = self.work_window
+        return (Request(start, end, None),) if end > start else ()
+
+    @property
+    def traced(self) -> bool:
+        """Whether ``requests`` ran under a tracer, so that ops and kernels are known."""
+        return len(self.events) > 0 and (
+            len(self.recording.requests) == 0
+            or bool((self.recording.requests.phase == Phase.TRACED).any())
+        )
+
+    @cached_property
+    def work_window(self) -> tuple[int, int]:
+        """First to last event that is work: an op, a range, device work, a known library frame.
+
+        Polling calls and Python frames alone do not count: a trace may end in an idle wait.
+        """
+        calls = self.by_kind[Kind.CALL]
+        calls = calls[~np.isin(self.label(calls, names.call_class), ("poll", "other"))]
+        frames = self.where(Kind.PYTHON, names.frame_stage, "io", "preprocess", "postprocess")
+        rows = np.concatenate([self.of(Kind.OP, Kind.RANGE), self.device_rows, calls, frames])
+        if not len(rows):
+            rows = np.arange(len(self.events))
+        return int(self.events.start_ns[rows].min()), int(self.events.end_ns[rows].max())
+
+    @cached_property
+    def outermost_ops(self) -> Rows:
+        """Ops that no other op of the same thread encloses."""
+        return self.outermost(self.by_kind[Kind.OP])
+
+    def outermost(self, rows: Rows) -> Rows:
+        """Those of some rows that no other of them on the same lane encloses."""
+        order = rows[
+            np.lexsort(
+                (-self.events.end_ns[rows], self.events.start_ns[rows], self.events.lane[rows])
+            )
+        ]
+        lane, end = self.events.lane[order], self.events.end_ns[order]
+        keep = np.ones(len(order), bool)
+        for one in np.unique(lane):
+            mine = np.flatnonzero(lane == one)
+            reach = np.maximum.accumulate(end[mine])
+            keep[mine[1:]] = self.events.start_ns[order[mine[1:]]] >= reach[:-1]
+        return np.sort(order[keep])
+
+    def thread_lanes(self, request: Request) -> npt.NDArray[np.bool_]:
+        """Which lanes' host events may explain a request: its own thread and helper threads.
+
+        A thread that serves requests of its own explains those, not this one.
+        """
+        threads = np.array([lane.type == "thread" for lane in self.recording.header.lanes], bool)
+        if request.lane is not None:
+            threads[np.unique(self.recording.requests.lane)] = False
+            threads[request.lane] = True
+        return threads
+
+    def busy(self, rows: Rows) -> Intervals:
+        """The set of time covered by some rows."""
+        return union(self.events.intervals(rows))
+
+    def durations(self, rows: Rows) -> Int64Array:
+        """Length of each row in ns."""
+        return self.events.end_ns[rows] - self.events.start_ns[rows]

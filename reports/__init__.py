@@ -1,0 +1,1 @@
+"""Words: one Report, shown many ways."""

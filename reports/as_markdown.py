@@ -1,0 +1,168 @@
+"""The Report as Markdown, for pull requests and issues."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from infprof.reports import facts, phrases, wording
+from infprof.reports.report import FindingRow, Report
+
+EXTENSION = "md"
+
+SHOWN_FINDINGS = 5
+
+_ENTITY = {ord(char): f"&#{ord(char)};" for char in "<>&|@#\"'"}
+"""HTML, table cells, and what would notify a person or link an issue."""
+_MARKUP = re.compile(r"[\\`*_{}\[\]!~$^]|(?<=\w):(?=//)|(?<=www)\.")
+_LINE_START = re.compile(r"^([-+=]|\d+(?=[.)]))")
+_LINK = re.compile(r"https?://[\w.~/?=%-]+", re.ASCII)
+
+
+def render(report: Report) -> str:
+    """The whole report, charts left out."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def escaped(text: str, most: int | None = None) -> str:
+    """``text`` on one line as it is, with nothing in it that Markdown or HTML would act on."""
+    line = wording.plain(text, most).strip().translate(_ENTITY)
+    line = _MARKUP.sub(lambda found: _quoted(found[0]), line)
+    return _LINE_START.sub(lambda found: f"&#8203;{found[0]}", line)
+
+
+def code_block(code: str, language: str = "python") -> str:
+    """A fence longer than any in ``code``."""
+    longest = max((len(run) for run in re.findall("`+", code)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{wording.printable(code)}\n{fence}"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"## {escaped(report.verdict.sentence)}"
+    yield ""
+    yield from _quality(report)
+    figures = facts.latency(report.latency)
+    yield from _table([label for label, _ in figures], [[value for _, value in figures]])
+    yield escaped(phrases.requests(report.latency))
+    yield from _stages(report)
+    yield from _findings(report)
+    yield from _device(report)
+    yield from _section("Machine and settings", facts.machine(report) + facts.settings(report))
+    yield from _rules(report)
+    yield from _section("What was not measured", list(report.missing.items()))
+    cost = [(cause, wording.ms(value)) for cause, value in report.tool.overhead.items()]
+    yield from _section("What infprof itself cost", cost)
+
+
+def _quality(report: Report) -> Iterator[str]:
+    if report.quality.level != "good":
+        yield f"**{escaped(phrases.QUALITY[report.quality.level])}**"
+        yield ""
+    for note in report.quality.notes:
+        yield f"- {escaped(note.text)}"
+    yield ""
+
+
+def _stages(report: Report) -> Iterator[str]:
+    yield from _heading("Where the time goes")
+    yield escaped(phrases.composition(report))
+    yield ""
+    rows = report.breakdown.stages
+    if rows:
+        cells = [[_name(r.stage), wording.ms(r.exposed_ms), wording.share(r.share)] for r in rows]
+        yield from _table(["stage", "exposed", "share"], cells)
+    absent = phrases.absent(report)
+    if absent:
+        yield escaped(absent)
+
+
+def _findings(report: Report) -> Iterator[str]:
+    yield from _heading("What to change")
+    if not report.findings:
+        yield escaped(phrases.no_findings(report))
+    for rank, finding in enumerate(report.findings, 1):
+        if rank <= SHOWN_FINDINGS:
+            yield from _finding(rank, finding)
+        else:
+            yield f"- {escaped(finding.title)}: {escaped(phrases.saving(finding.saving))}"
+
+
+def _finding(rank: int, finding: FindingRow) -> Iterator[str]:
+    yield f"#### {rank}. {escaped(finding.title)}"
+    yield ""
+    saving = escaped(phrases.saving(finding.saving))
+    yield f"**{saving}** ({_name(finding.rule)}, {_name(finding.stage)}, {finding.severity})"
+    yield ""
+    yield escaped(finding.why)
+    yield ""
+    trust = phrases.trust(finding.saving)
+    yield f"Confidence {finding.saving.confidence}: {escaped(trust)}."
+    yield ""
+    if finding.where:
+        cells = [
+            [_name(w.name), wording.count(w.count), wording.ms(w.ms), _name(w.detail)]
+            for w in finding.where
+        ]
+        yield from _table(["where", "per request", "time", "detail"], cells)
+    yield f"Fix: {escaped(finding.fix.text)}"
+    yield ""
+    if finding.fix.code:
+        yield code_block(finding.fix.code)
+        yield ""
+    if finding.fix.risk:
+        yield f"Risk: {escaped(finding.fix.risk)}"
+        yield ""
+    for reference in finding.fix.references:
+        yield f"- <{reference}>" if _LINK.fullmatch(reference) else f"- {_name(reference)}"
+    yield ""
+
+
+def _device(report: Report) -> Iterator[str]:
+    yield from _section("The GPU, over the whole recording", facts.device(report.device))
+    if report.device.copies:
+        cells = [
+            [_name(c.direction), _name(c.memory), wording.count(c.count), wording.size(c.bytes),
+             wording.ms(c.ms)]
+            for c in report.device.copies
+        ]  # fmt: skip
+        yield from _table(["copies", "memory", "count", "size", "time"], cells)
+
+
+def _rules(report: Report) -> Iterator[str]:
+    titles = {
+        "UNKNOWN": "Could not judge",
+        "FAILED": "Failed, by an error in the rule",
+        "CLEAR": "Checked, nothing found",
+    }
+    for outcome, title in titles.items():
+        rows = [(row.rule, row.reason) for row in report.verdicts if row.outcome == outcome]
+        yield from _section(title, rows)
+
+
+def _section(title: str, rows: list[tuple[str, str]]) -> Iterator[str]:
+    if rows:
+        yield from _heading(title)
+        yield from _table(["", ""], [[_name(label), escaped(text)] for label, text in rows])
+
+
+def _heading(title: str) -> Iterator[str]:
+    yield ""
+    yield f"### {title}"
+    yield ""
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{' --- |' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+def _name(text: str) -> str:
+    return escaped(text, facts.LONGEST)
+
+
+def _quoted(character: str) -> str:
+    return f"&#{ord(character)};" if character in ":." else f"\\{character}"

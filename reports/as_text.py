@@ -1,0 +1,164 @@
+"""The Report for a terminal: the verdict, the stage bar, the findings that matter, what is open.
+
+Names are printed as data: ``rich`` markup is never parsed, and what would act on a terminal is
+written out instead.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from infprof.profiler.events import STAGES
+from infprof.reports import facts, phrases, wording
+from infprof.reports.report import BreakdownRow, FindingRow, Report, StageRow
+
+EXTENSION = "txt"
+
+WIDTH = 100
+SHOWN_FINDINGS = 3
+
+GLYPHS = dict(zip(STAGES, "▒▓◧█◨▚▞░▪╱", strict=True))
+"""How a stage looks in the bar where there is no colour; an unknown one is ``?``."""
+COLOURS = dict(
+    zip(
+        STAGES,
+        ("bright_cyan", "yellow", "bright_yellow", "blue", "magenta", "red", "green",
+         "bright_magenta", "bright_black", "bright_black"),
+        strict=True,
+    )
+)  # fmt: skip
+SEVERITY = {"high": "bold red", "medium": "bold yellow", "low": "bold", "info": "dim"}
+_ASCII = str.maketrans(
+    {**dict(zip(GLYPHS.values(), "iphcdoyq.-", strict=True)), "µ": "u", "…": ".", "·": "-"}
+)
+
+
+def render(report: Report, width: int = WIDTH) -> str:
+    """The summary as plain text without colour."""
+    file = io.StringIO()
+    console = Console(file=file, width=width, color_system=None, force_terminal=False)
+    print_report(report, console)
+    return "\n".join(line.rstrip() for line in file.getvalue().split("\n"))
+
+
+def print_report(report: Report, console: Console) -> None:
+    """The summary on a console, in colour where it has any."""
+    if console.options.ascii_only:  # the glyphs would not survive, nor would strangers' letters
+        text = render(report, console.width).translate(_ASCII)
+        console.file.write(text.encode("ascii", "replace").decode())
+        return
+    for block in _blocks(report, console.width):
+        console.print(block, markup=False, highlight=False, emoji=False)
+
+
+def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
+    yield Text(wording.plain(report.verdict.sentence), "bold")
+    yield from _quality(report)
+    yield ""
+    yield _latency(report)
+    yield from _stages(report.breakdown, phrases.absent(report), width)
+    yield from _findings(report)
+    yield from _open_questions(report)
+
+
+def _quality(report: Report) -> Iterator[RenderableType]:
+    if report.quality.level != "good":
+        style = "bold red" if report.quality.level == "invalid" else "bold yellow"
+        yield Text(phrases.QUALITY[report.quality.level], style)
+    for note in report.quality.notes:
+        yield _indented(Text(wording.plain(note.text), "dim"))
+
+
+def _latency(report: Report) -> Text:
+    if not report.latency.requests:
+        return Text(phrases.requests(report.latency))
+    lines = (f"{label} {value}" for label, value in facts.latency(report.latency))
+    return Text("  ".join(lines))
+
+
+def _stages(rows: BreakdownRow, absent: str | None, width: int) -> Iterator[RenderableType]:
+    if not rows.stages:
+        return
+    yield ""
+    yield bar(rows, min(width, WIDTH))
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(justify="right")
+    for row in rows.stages:
+        label = Text(_glyph(row) + " ", _colour(row)).append(_name(row.stage, 40), "default")
+        table.add_row(label, Text(wording.ms(row.exposed_ms)), Text(wording.share(row.share)))
+    yield table
+    if absent:
+        yield Text(absent, "dim")
+
+
+def bar(rows: BreakdownRow, width: int) -> Text:
+    """One line of exactly ``width`` cells, shared out by exposed time."""
+    text, done_ns, done_cells = Text(no_wrap=True, overflow="crop"), 0, 0
+    for row in rows.stages:
+        done_ns += row.exposed_ns
+        cells = round(width * done_ns / rows.wall_ns) if rows.wall_ns else 0
+        text.append(_glyph(row) * (cells - done_cells), _colour(row))
+        done_cells = cells
+    return text
+
+
+def _findings(report: Report) -> Iterator[RenderableType]:
+    yield ""
+    if not report.findings:
+        yield Text(phrases.no_findings(report))
+    for rank, finding in enumerate(report.findings[:SHOWN_FINDINGS], 1):
+        yield from _finding(rank, finding)
+    more = len(report.findings) - SHOWN_FINDINGS
+    if more > 0:
+        yield Text(f"and {wording.counted(more, 'smaller finding')} in the full report", "dim")
+
+
+def _finding(rank: int, finding: FindingRow) -> Iterator[RenderableType]:
+    title = Text(f"{rank}. ").append(wording.plain(finding.title), SEVERITY[finding.severity])
+    yield title.append(f"  [{wording.plain(finding.rule, 60)}]", "dim")
+    yield _indented(Text(phrases.saving(finding.saving), "bold"))
+    yield _indented(Text(f"confidence {finding.saving.confidence}: ", "dim").append(
+        phrases.trust(finding.saving)
+    ))  # fmt: skip
+    yield _indented(Text(wording.plain(finding.why)))
+    yield _indented(Text("Fix: ", "bold").append(wording.plain(finding.fix.text), "default"))
+    yield ""
+
+
+def _open_questions(report: Report) -> Iterator[RenderableType]:
+    titles = {"UNKNOWN": "Could not judge:", "FAILED": "Failed, by an error in the rule:"}
+    for outcome, title in titles.items():
+        rows = [row for row in report.verdicts if row.outcome == outcome]
+        if rows:
+            yield Text(title, "bold")
+        for row in rows:
+            line = Text(_name(row.rule, 60)).append(f": {wording.plain(row.reason)}", "dim")
+            yield _indented(line)
+    if report.missing:
+        yield Text("Not measured:", "bold")
+    for source, reason in report.missing.items():
+        yield _indented(Text(_name(source, 60)).append(f": {wording.plain(reason)}", "dim"))
+
+
+def _indented(text: Text) -> Padding:
+    return Padding(text, (0, 0, 0, 3))
+
+
+def _name(text: str, most: int = facts.LONGEST) -> str:
+    return wording.plain(text, most)
+
+
+def _glyph(row: StageRow) -> str:
+    return GLYPHS.get(row.stage, "?")
+
+
+def _colour(row: StageRow) -> str:
+    return COLOURS.get(row.stage, "bright_black")

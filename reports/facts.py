@@ -1,0 +1,105 @@
+"""Facts of a report as (label, text) lines, for the tables that every format has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infprof.reports import wording
+from infprof.reports.report import Chart, Device, Latency, Report
+
+Line = tuple[str, str]
+
+LONGEST = 160
+"""Characters of a name shown in a table; the JSON has all of it."""
+
+
+def latency(row: Latency) -> list[Line]:
+    """The numbers of the latency line."""
+    throughput = f"{wording.number(row.throughput_per_s)}/s"
+    return [
+        ("p50", wording.ms(row.p50_ms)),
+        ("p95", wording.ms(row.p95_ms)),
+        ("p99", wording.ms(row.p99_ms)),
+        ("throughput", throughput if wording.known(row.throughput_per_s) else wording.UNKNOWN),
+        ("cold start", wording.ms(row.cold_ms)),
+        ("requests", wording.count(row.requests)),
+    ]
+
+
+def device(row: Device) -> list[Line]:
+    """Totals of the device over the whole recording; empty where no device worked."""
+    if not row.kernels and not row.copies and row.window_ms is None:
+        return []
+    lines = [
+        ("kernels", wording.count(row.kernels)),
+        ("a kernel ran for", wording.ms(row.kernel_busy_ms)),
+        ("busy (kernels, copies, sets)", wording.ms(row.gpu_busy_ms)),
+        ("first to last device event", wording.ms(row.window_ms)),
+        ("whole recording", wording.ms(row.span_ms)),
+        ("MFU (of peak FLOP/s)", wording.share(row.mfu)),
+        ("MBU (of peak bandwidth)", wording.share(row.mbu)),
+    ]
+    return lines
+
+
+def chart_title(chart: Chart) -> str:
+    """``GPU 0: sm clock`` from ``gpu.sm_clock`` of device 0."""
+    room, dot, name = chart.name.partition(".")
+    name = wording.plain(name if dot else room, 60).replace("_", " ")
+    if chart.source == "gpu" or chart.device is not None:
+        return f"GPU {'' if chart.device is None else chart.device}: {name}".replace(" :", ":")
+    return f"{wording.plain(chart.source, 40)}: {name}" if chart.source else name
+
+
+def chart_summary(chart: Chart) -> str:
+    """Mean and highest value in words, for those who do not see the drawing."""
+    mean = wording.quantity(chart.mean, chart.unit)
+    return f"mean {mean}, highest {wording.quantity(chart.highest, chart.unit)}"
+
+
+def machine(report: Report) -> list[Line]:
+    """The machine, one line a fact; what is not known is gathered in a last line."""
+    return _lines(report.machine)
+
+
+def settings(report: Report) -> list[Line]:
+    """How infprof was told to measure."""
+    return _lines(report.settings)
+
+
+def _lines(facts: Mapping[str, Any]) -> list[Line]:
+    lines, unknown = [], []
+    for name, value in _leaves(facts, ""):
+        if value is None or (isinstance(value, float) and not wording.known(value)):
+            unknown.append(_label(name))
+        else:
+            lines.append((_label(name), _text(name, value)))
+    if unknown:
+        lines.append(("not known", wording.plain(", ".join(unknown), 4 * LONGEST)))
+    return lines
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, f"{path} {key}".lstrip())
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _leaves(item, f"{path.removesuffix('s')} {index}")
+    else:
+        yield path, value
+
+
+def _label(path: str) -> str:
+    return wording.plain(path.removesuffix("_bytes").replace("_", " "), LONGEST)
+
+
+def _text(path: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if path.endswith("_bytes") and isinstance(value, (int, float)):
+        return wording.size(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return wording.plain(str(value), LONGEST)

@@ -1,0 +1,96 @@
+"""What a report says in words, the same in every format."""
+
+from __future__ import annotations
+
+from infprof.reports import wording
+from infprof.reports.report import Latency, Report, SavingRow
+
+CONFIDENCE = {
+    "A": "recorded durations are re-used, so expect it within about 10 %",
+    "B": "durations are scaled by a model of the hardware, so expect it within about 25 %",
+    "C": "this is a ceiling: it cannot save more, and may save less",
+}
+SAVING_BASIS = {
+    "replay": "predicted by replaying the recorded run with this one thing changed",
+    "bound": "worked out from the time that was exposed, not replayed",
+    "measured": "measured by running the change",
+    "none": "no saving is claimed",
+}
+BREAKDOWN_BASIS = {
+    "critical-path": "Time is blamed along the critical path: the chain of events that the request "
+    "had to wait for.",
+    "occupancy": "Time is blamed by what was running: device work first, host work where the "
+    "device was idle.",
+    "sampled": "Time is estimated from samples, so short stretches are coarse.",
+}
+QUALITY = {
+    "good": "The measurement is sound.",
+    "limited": "This measurement is limited: read the numbers with these notes in mind.",
+    "invalid": "This measurement is not valid: do not act on its numbers.",
+}
+
+
+def saving(row: SavingRow) -> str:
+    """``would save 1.20 to 3.40 ms per request (8.0 to 22 % of the wall; up to 1.28x)``."""
+    if row.basis == "none" or not wording.known(row.high_ms) or row.high_ms <= 0:
+        return "no saving in time is claimed"
+    verb = "saved" if row.basis == "measured" else "would save"
+    faster = f"; up to {wording.times(row.speedup_high)}" if wording.known(row.speedup_high) else ""
+    if row.low_ms <= 0 or row.confidence == "C":
+        amount, part = f"at most {wording.ms(row.high_ms)}", wording.share(row.share_high)
+    else:
+        amount = wording.ms_range(row.low_ms, row.high_ms)
+        part = wording.share_range(row.share_low, row.share_high)
+    return f"{verb} {amount} per request ({part} of the wall{faster})"
+
+
+def trust(row: SavingRow) -> str:
+    """What the saving rests on and how far to trust it."""
+    if row.basis == "none":
+        return "this is about correct or comparable results, not about time"
+    return f"{SAVING_BASIS[row.basis]}; {CONFIDENCE[row.confidence]}"
+
+
+def requests(latency: Latency) -> str:
+    """Which requests the latencies come from, and what the tracer did to the others."""
+    if not latency.requests:
+        return "No request ran without the tracer after warm-up, so there is no latency to report."
+    seen = f" of {latency.requests_seen:,} seen" if latency.requests_seen else ""
+    served = wording.counted(latency.requests, "request")
+    text = f"From {served}{seen}, without the tracer and after warm-up."
+    if latency.distortion is not None and latency.traced_p50_ms is not None:
+        text += (
+            f" Under the tracer the median was {wording.ms(latency.traced_p50_ms)}, "
+            f"{wording.times(latency.distortion)} as long."
+        )
+    return text
+
+
+def composition(report: Report) -> str:
+    """What the stage bar shows."""
+    rows = report.breakdown
+    if not rows.requests:
+        return "No request was explained, so there is no breakdown."
+    mean = f"Mean of {wording.counted(rows.requests, 'explained request')}"
+    return f"{mean}: {wording.ms(rows.wall_ms)} each. {BREAKDOWN_BASIS[report.quality.basis]}"
+
+
+def absent(report: Report) -> str | None:
+    """Stages that cannot exist on this machine."""
+    if not report.breakdown.absent:
+        return None
+    names = ", ".join(wording.plain(stage, 60) for stage in report.breakdown.absent)
+    return f"Not present on this machine: {names}."
+
+
+def no_findings(report: Report) -> str:
+    """What it means that there is nothing to change."""
+    outcomes = [verdict.outcome for verdict in report.verdicts]
+    clear, open_ = outcomes.count("CLEAR"), len(outcomes) - outcomes.count("CLEAR")
+    if report.quality.level == "invalid":
+        return "The measurement is not valid, so nothing could be judged."
+    if not clear:
+        return "Nothing could be judged: no rule had what it needs. The reasons are listed below."
+    fine = f"Nothing is worth changing here: {wording.counted(clear, 'rule')} looked and found "
+    fine += "nothing that would pay."
+    return f"{fine} {wording.counted(open_, 'rule')} could not judge." if open_ else fine

@@ -1,0 +1,70 @@
+"""How far the numbers may be trusted, in a level and in sentences."""
+
+from __future__ import annotations
+
+from infprof.reports.report import Note, Quality
+from infprof.rules.evidence import Evidence
+
+UNATTRIBUTED_SHARE = 0.05
+"""More unexplained time than this lowers the confidence of every verdict (DESIGN section 4)."""
+
+DISTORTION = 1.5
+"""A tracer that slows requests by more bends their composition (CATALOGUE IP-ENV-005)."""
+
+FEW_REQUESTS = 20
+"""Percentiles of fewer requests say little (CATALOGUE IP-ENV-005)."""
+
+NOISY_SPREAD = 0.10
+
+
+def judge_quality(evidence: Evidence) -> Quality:
+    """``invalid`` where nothing could be explained, ``limited`` where a note must be read first."""
+    notes = [*_limits(evidence), *(Note(**note.model_dump()) for note in evidence.header.notes)]
+    notes += [Note(code="cut", text=text) for text in evidence.header.cuts]
+    level = "good"
+    if _limits(evidence) or evidence.header.cuts:
+        level = "limited"
+    if not evidence.wall_ns:
+        level = "invalid"
+    return Quality(level=level, basis=evidence.breakdown.basis, notes=notes)  # type: ignore[arg-type]
+
+
+def _limits(evidence: Evidence) -> list[Note]:
+    found: list[Note] = []
+    if not evidence.wall_ns:
+        reason = evidence.header.missing.get("requests", "nothing was recorded")
+        return [Note(code="no-requests", text=f"There is no request to explain: {reason}.")]
+    unknown = evidence.share(evidence.exposed_ns("unattributed"))
+    if unknown > UNATTRIBUTED_SHARE:
+        text = (
+            f"{unknown:.0%} of the wall could not be attributed to a stage; every verdict is less "
+            "certain by that much. Mark what runs there with infprof.annotate."
+        )
+        found.append(Note(code="unattributed", text=text))
+    if not evidence.timeline.traced:
+        text = "No request ran under the tracer, so only declared stages are known."
+        found.append(Note(code="untraced", text=text))
+    return found + _latency_limits(evidence)
+
+
+def _latency_limits(evidence: Evidence) -> list[Note]:
+    latency, found = evidence.latency, []
+    if latency.distortion is not None and latency.distortion > DISTORTION:
+        text = (
+            f"Requests took {latency.distortion:.1f} times as long under the tracer: shares of "
+            "Python and dispatch are overstated."
+        )
+        found.append(Note(code="distortion", text=text))
+    if len(evidence.recording.requests) and latency.requests < FEW_REQUESTS:
+        text = (
+            f"Only {latency.requests} requests ran without the tracer after warm-up: percentiles "
+            f"of fewer than {FEW_REQUESTS} say little."
+        )
+        found.append(Note(code="few-requests", text=text))
+    if latency.spread is not None and latency.spread > NOISY_SPREAD:
+        text = (
+            f"Latency varies: the middle half of the requests spans {latency.spread:.0%} of the "
+            "median. Differences smaller than that are noise."
+        )
+        found.append(Note(code="noise", text=text))
+    return found

@@ -1,0 +1,74 @@
+"""The verdict: one plain sentence on where the time goes and what limits it."""
+
+from __future__ import annotations
+
+from infprof.reports.report import VerdictSentence
+from infprof.rules.evidence import Evidence
+from infprof.rules.finding import Finding
+
+WORDS = {
+    "io": ("io-bound", "reading and writing"),
+    "preprocess": ("input-bound", "preparing the input on the CPU"),
+    "h2d": ("copy-bound", "copying the input to the GPU"),
+    "d2h": ("copy-bound", "copying results back from the GPU"),
+    "postprocess": ("output-bound", "postprocessing on the CPU"),
+    "python": ("host-bound", "Python and framework overhead"),
+    "queue": ("queue-bound", "waiting in a queue"),
+    "profiler": ("unknown", "the profiler itself"),
+    "unattributed": ("unknown", "nothing that could be attributed to a stage"),
+}
+
+PYTHON_LIMITS = {
+    "python.alloc": "allocation-bound",
+    "python.sync": "sync-bound",
+    "python.module_loading": "warm-up",
+    "python.launch": "launch-bound",
+    "python.dispatch": "launch-bound",
+    "python.interpreter": "launch-bound",
+}
+"""What the largest leaf of ``python`` says beside device work."""
+
+
+def sentence(evidence: Evidence, found: list[tuple[str, Finding]], level: str) -> VerdictSentence:
+    """Names the stage with most exposed time, its share, what limits it, and the first finding."""
+    stages = {stage: exposed for stage, (exposed, _) in evidence.breakdown.stages.items()}
+    wall = evidence.breakdown.wall_ns
+    if not wall or not stages:
+        reason = evidence.header.missing.get("requests", "nothing was recorded")
+        text = f"Nothing can be said: {reason}."
+        return VerdictSentence(stage=None, share=None, limit="unknown", sentence=text)
+    stage = max(stages, key=lambda one: stages[one])
+    share = stages[stage] / wall
+    limit, activity = _limit(evidence, stage)
+    what = "a request" if len(evidence.recording.requests) else "the trace"
+    text = f"{share:.0%} of the time of {what} ({_ms(stages[stage], evidence)}) goes to {activity}"
+    text += f": it is {limit}." if limit != "unknown" else "."
+    return VerdictSentence(
+        stage=stage, share=share, limit=limit, sentence=f"{text} {_advice(found, level)}"
+    )
+
+
+def _limit(evidence: Evidence, stage: str) -> tuple[str, str]:
+    if stage == "compute":
+        where = "the GPU" if evidence.timeline.has_device else "the CPU"
+        return "compute-bound", f"computing on {where}"
+    if stage == "python" and evidence.timeline.has_device:
+        leaves = {leaf: evidence.exposed_ns(leaf) for leaf in PYTHON_LIMITS}
+        return PYTHON_LIMITS[max(leaves, key=lambda leaf: leaves[leaf])], WORDS[stage][1]
+    return WORDS[stage]
+
+
+def _ms(total_ns: int, evidence: Evidence) -> str:
+    value = evidence.per_request(total_ns) / 1e6
+    return f"{value:.3g} ms" if value < 1000 else f"{value / 1000:.3g} s"
+
+
+def _advice(found: list[tuple[str, Finding]], level: str) -> str:
+    if not found:
+        return (
+            "No rule found anything worth changing."
+            if level == "good"
+            else "No rule found anything worth changing in what could be measured."
+        )
+    rule, first = found[0]
+    return f"First: {first.title[0].lower()}{first.title[1:]} ({rule})."

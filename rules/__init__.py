@@ -1,0 +1,1 @@
+"""Opinions: what is wrong, and what fixing it would save."""

@@ -1,0 +1,1 @@
+"""One rule per file; the file name is the rule id with underscores."""

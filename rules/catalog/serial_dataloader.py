@@ -1,0 +1,120 @@
+"""The loop waits for its DataLoader: batches are loaded between model calls, not during them.
+
+What it looks for:
+Exposed time in the ranges that torch records around a DataLoader's ``__next__``. The single-process
+iterator means ``num_workers=0``: dataset, transforms and collate run on the thread that drives the
+model. Long waits of the multi-process iterator mean too few workers, or workers started anew for
+each request.
+
+Why it costs time:
+With no workers each step takes load time plus model time; with enough of them it takes the longer of
+the two. Each worker is a process, so it needs a core, and starting one costs 10 ms to seconds.
+
+How to fix it:
+Set ``num_workers`` to load time over model time, rounded up, and at most one less than the usable
+cores; ``persistent_workers=True`` and one DataLoader for the life of the process keep them alive.
+
+When to ignore it:
+A server that handles one request at a time has no next batch to load ahead. On a host without spare
+cores workers take from the model what they give to the loader.
+
+Catalogue: IP-PRE-005
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from infprof.profiler.events import Kind
+from infprof.profiler.timeline import Rows
+from infprof.rules.evidence import Evidence, Need
+from infprof.rules.finding import Finding, Fix, Saving
+
+NEEDS: tuple[Need, ...] = ("ops",)
+
+SERIAL = "_SingleProcessDataLoaderIter.__next__"
+PARALLEL = "_MultiProcessingDataLoaderIter.__next__"
+
+MOST_WORKERS = 8
+"""Workers the advice names at most: beyond, memory and shared-memory copies usually cost more than
+the overlap brings."""
+
+CODE = """\
+from torch.utils.data import DataLoader
+
+loader = DataLoader(
+    dataset, batch_size=32, num_workers={workers}, persistent_workers=True, prefetch_factor=4,{pin}
+)  # once per process, not once per request
+"""
+
+
+def check(evidence: Evidence) -> Iterator[Finding]:
+    """Find loops that wait for their DataLoader."""
+    serial = evidence.rows(Kind.RANGE, lambda name: "yes" if SERIAL in name else None, "yes")
+    parallel = evidence.rows(Kind.RANGE, lambda name: "yes" if PARALLEL in name else None, "yes")
+    waited = evidence.exposed_part_ns(serial, "preprocess")
+    if waited:
+        high = hideable_ns(evidence, waited)
+        yield _finding(
+            evidence, serial, waited, Saving(0, high, "B" if evidence.header.machine.cpu.usable else "C"),
+            "Load batches in worker processes",
+            "on the thread that drives the model (num_workers=0)",
+        )  # fmt: skip
+    stalled = evidence.exposed_part_ns(parallel, "preprocess")
+    if stalled:
+        yield _finding(
+            evidence, parallel, stalled, Saving(0, stalled, "C"),
+            "Keep enough DataLoader workers alive",
+            "although there are workers: too few of them, or started anew each time",
+        )  # fmt: skip
+
+
+def hideable_ns(evidence: Evidence, loading_ns: int) -> int:
+    """How much of the loading the usable cores can hide behind the rest of the request.
+
+    Beside a GPU one core drives the model and each other one loads. On a CPU-only host the model
+    wants all cores, so at best the loading spreads over them.
+    """
+    cores = evidence.header.machine.cpu.usable
+    if cores is None:
+        return loading_ns
+    if evidence.device_use != "used":
+        return loading_ns - -(-loading_ns // cores)
+    if cores < 2:
+        return 0
+    rest_ns = evidence.wall_ns - loading_ns
+    return loading_ns - max(0, -(-loading_ns // (cores - 1)) - rest_ns)
+
+
+def workers_for(evidence: Evidence, loading_ns: int) -> int:
+    """Workers that keep up with the rest of the request, within the usable cores."""
+    rest_ns = max(evidence.wall_ns - loading_ns, 1)
+    cores = evidence.header.machine.cpu.usable or MOST_WORKERS + 1
+    return max(1, min(-(-loading_ns // rest_ns), cores - 1, MOST_WORKERS))
+
+
+def _finding(
+    evidence: Evidence, rows: Rows, waited: int, saving: Saving, title: str, how: str
+) -> Finding:
+    batches = len(rows) / evidence.requests
+    pin = " pin_memory=True," if evidence.device_use == "used" else ""
+    workers = workers_for(evidence, waited)
+    share = 100 * evidence.share(waited)
+    return Finding(
+        title=title,
+        why=(
+            f"Loading {batches:.1f} batches keeps each request waiting {waited / 1e6:.2f} ms"
+            f" ({share:.0f} % of its wall), {how}."
+        ),
+        stage="preprocess",
+        saving=saving,
+        fix=Fix(
+            text=f"Use {workers} workers to start with, and keep them between requests.",
+            code=CODE.format(workers=workers, pin=pin),
+            risk="Each worker holds a copy of the dataset object; never fork after CUDA is in use.",
+            references=("https://docs.pytorch.org/docs/stable/data.html",),
+        ),
+        where=evidence.top(np.asarray(rows)),
+    )

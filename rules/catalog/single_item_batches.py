@@ -1,0 +1,197 @@
+"""One request runs the model again and again on a single item instead of once on a batch.
+
+What it looks for:
+Inside one request the same sequence of layers, with the same shapes and a leading dimension of 1,
+four times or more in a row. Loops that feed their own output back are left out: a stack of equal
+layers, token-by-token generation, a recurrent cell, diffusion steps. So are passes of which each one
+saturates the processor, for a batch could not run them faster.
+
+Why it costs time:
+Each pass pays for dispatch, launches and for reading the weights, whatever the batch: T(B) = a + b B.
+Items one by one cost N (a + b), one batch costs a + N b. A single item seldom fills a GPU, and small
+matrix-vector products leave CPU cores waiting for memory.
+
+How to fix it:
+Stack the items and call the model once: ``torch.stack``, padding or buckets where lengths differ,
+``batch_size=`` in a transformers pipeline.
+
+When to ignore it:
+Memory does not hold the batch, the first answer must leave before the last item is in, or the passes
+are different models of one architecture on one input (an ensemble: see ``torch.func``). Batched
+results differ from single ones in the last bits.
+
+Catalogue: IP-BAT-001
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from infprof.profiler.events import Kind
+from infprof.profiler.intervals import Intervals, clip, intersect, intervals, length
+from infprof.profiler.timeline import Request, Rows
+from infprof.rules.evidence import Evidence, Need
+from infprof.rules.finding import Finding, Fix, Saving
+from infprof.rules.layer_ops import LayerOp, layer_ops, layer_rows
+from infprof.rules.repetition import repetitions
+
+NEEDS: tuple[Need, ...] = ("requests", "ops", "shapes")
+
+MIN_PASSES = 4
+"""Two or three equal passes are often two inputs by design (a pair to compare, test-time flips)."""
+
+SATURATED_FLOPS_PER_NS_PER_CORE = 20
+"""A core at 2.5 GHz with AVX2 peaks at 80 FLOP/ns (two fused multiply-adds of eight floats). A single
+item that gets a quarter of it spends its time on arithmetic, which a batch does not reduce."""
+
+FILLING_KERNEL_NS = 20_000
+"""Kernels of a single item that run this long on average are not bound by launching, and fill enough
+of the device that nothing can be promised for a batch: then only host time counts."""
+
+FEEDBACK_PARTS = (1, 2, 3, 4)
+"""A loop feeds back its whole output or an equal part of it: two for a learned variance, three and
+four for the gates of recurrent cells."""
+
+RECURRENT = ("aten::lstm_cell", "aten::gru_cell", "aten::rnn_tanh_cell", "aten::rnn_relu_cell")
+
+FIX = Fix(
+    text="Stack the items of the request and call the model once.",
+    code="""\
+batch = torch.stack(items)  # or pad to one length, or group by length
+with torch.inference_mode():
+    outputs = model(batch)
+for item, output in zip(items, outputs):
+    ...
+""",
+    risk="More memory at once: split very large requests. Last bits of the results change.",
+    references=(
+        "https://docs.pytorch.org/docs/stable/generated/torch.stack.html",
+        "https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Equal passes within one request."""
+
+    rows: Rows
+    """Layer ops of all passes."""
+    count: int
+    ops: list[LayerOp]
+    """Layers of one pass."""
+    host: Intervals
+    """From the first layer to the end of the last one."""
+    until_end: Intervals
+    """The same, and the time after it in which the device finishes."""
+
+
+def check(evidence: Evidence) -> Iterator[Finding]:
+    """Find requests that run the model on one item at a time."""
+    if len(evidence.named(Kind.OP, *RECURRENT)):
+        return
+    rows = layer_rows(evidence)
+    found = [
+        one
+        for request in evidence.breakdown.requests
+        if (one := passes_of(evidence, rows, request.request)) and not saturated(evidence, one)
+    ]
+    if not found:
+        return
+    high, low = (_saved(evidence, found, only_host=only_host) for only_host in (False, True))
+    count = min(one.count for one in found)
+    per_request = sum(one.count for one in found) / len(found)
+    layers = np.concatenate([one.rows for one in found])
+    yield Finding(
+        title=f"Run the {per_request:.0f} items of a request as one batch",
+        why=(
+            f"{len(found)} of {evidence.requests} requests run the same {len(found[0].ops)} layers"
+            f" at least {count} times in a row with a leading dimension of 1."
+            f" Those passes expose {(high * count) / (count - 1) / 1e6:.2f} ms of each request"
+            f" ({100 * evidence.share(high) * count / (count - 1):.0f} % of its wall)."
+        ),
+        stage="compute",
+        saving=Saving(low, high, "C"),
+        fix=FIX,
+        where=evidence.top(layers),
+    )
+
+
+def passes_of(evidence: Evidence, rows: Rows, request: Request) -> Passes | None:
+    """The repeated single-item passes of a request, on the thread with most layers."""
+    events = evidence.timeline.events
+    starts = events.start_ns[rows]
+    mine = rows[(starts >= request.start_ns) & (starts < request.end_ns)]
+    if not len(mine):
+        return None
+    lanes, counts = np.unique(events.lane[mine], return_counts=True)
+    mine = mine[events.lane[mine] == lanes[np.argmax(counts)]]
+    ops = layer_ops(evidence, mine)
+    tokens = events.name[mine].astype(np.int64) << 32 | events.shapes[mine].astype(np.int64)
+    for start, period, count in repetitions(tokens, MIN_PASSES):
+        block = [op for op in ops[start : start + period] if op is not None]
+        if len(block) == period and one_item(block) and not feeds_itself(block):
+            chosen = mine[start : start + period * count]
+            first, last = int(events.start_ns[chosen[0]]), int(events.end_ns[chosen].max())
+            after = start + period * count
+            end = int(events.start_ns[mine[after]]) if after < len(mine) else request.end_ns
+            return Passes(
+                chosen,
+                count,
+                block,
+                intervals([first], [last]),
+                intervals([first], [max(last, end)]),
+            )
+    return None
+
+
+def one_item(block: list[LayerOp]) -> bool:
+    """Whether a pass begins with a single item."""
+    return block[0].batch == 1
+
+
+def feeds_itself(block: list[LayerOp]) -> bool:
+    """Whether the passes may be one chain: what the last layer gives could enter the next pass."""
+    lookups = [op for op in block if op.is_embedding]
+    if lookups:  # ids come from outside, unless each pass looks up the one token made before it
+        return any(op.in_size == 1 for op in lookups)
+    last = block[-1]
+    parts = {last.out_size // n for n in FEEDBACK_PARTS if last.out_size % n == 0}
+    return any(
+        op.in_size in parts
+        or (op.is_convolution == last.is_convolution and op.in_width == last.out_width)
+        for op in block
+    )
+
+
+def saturated(evidence: Evidence, passes: Passes) -> bool:
+    """Whether a CPU already works near its arithmetic peak on single items."""
+    if evidence.device_use != "unused":
+        return False
+    cores = evidence.header.machine.cpu.usable or 1
+    work = passes.count * sum(op.flops for op in passes.ops)
+    time_ns = int(evidence.timeline.durations(passes.rows).sum())
+    return work >= SATURATED_FLOPS_PER_NS_PER_CORE * cores * time_ns
+
+
+def _saved(evidence: Evidence, found: list[Passes], *, only_host: bool) -> int:
+    """Exposed time of all passes but one, per request."""
+    python = evidence.breakdown.exposed_intervals("python")
+    compute = evidence.breakdown.exposed_intervals("compute")
+    total = 0
+    for one in found:
+        time_ns = length(intersect(one.host, python))
+        if not only_host and not _fills_device(evidence, one):
+            time_ns += length(intersect(one.until_end, compute))
+        total += time_ns * (one.count - 1) // one.count
+    return evidence.per_request(total)
+
+
+def _fills_device(evidence: Evidence, passes: Passes) -> bool:
+    kernels = evidence.timeline.events.intervals(evidence.timeline.by_kind[Kind.KERNEL])
+    low, high = int(passes.until_end.start[0]), int(passes.until_end.end[0])
+    mine = clip(kernels, low, high)
+    return len(mine.start) > 0 and length(mine) >= FILLING_KERNEL_NS * len(mine.start)

@@ -1,0 +1,65 @@
+"""The engine: ask every rule of the catalog, never let one fail the others, rank what they say.
+
+A rule is a module: its docstring (four parts), ``NEEDS`` (what it cannot judge without) and
+``check(evidence)``, which yields findings, or raises ``Unknown``. ``ALWAYS_REPORT = True`` exempts a
+rule of correctness or validity from the gate below.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from infprof.profiler import registry
+from infprof.rules.evidence import Evidence
+from infprof.rules.finding import Finding, Outcome, Unknown, Verdict
+
+GATE_SHARE = 0.05
+"""A saving below this share of the wall is no finding: 20 interleaved pairs of runs at 1 to 2 %
+noise resolve about 1 %, so a smaller gain could not be told from chance (CATALOGUE section 0)."""
+
+
+def catalog() -> dict[str, ModuleType]:
+    """Every rule by its id: the folder's and the installed strangers'."""
+    return registry.load("infprof.rules.catalog", "infprof.rules")
+
+
+def judge(evidence: Evidence) -> list[Verdict]:
+    """One verdict per rule, in order of id."""
+    return [_judge_one(rule, module, evidence) for rule, module in sorted(catalog().items())]
+
+
+def ranked(verdicts: list[Verdict]) -> list[tuple[str, Finding]]:
+    """All findings as (rule id, finding): the largest saving first."""
+    found = [(verdict.rule, finding) for verdict in verdicts for finding in verdict.findings]
+    return sorted(found, key=lambda one: (-one[1].saving.high_ns, -one[1].saving.low_ns, one[0]))
+
+
+def _judge_one(rule: str, module: ModuleType, evidence: Evidence) -> Verdict:
+    needs = tuple(getattr(module, "NEEDS", ()))
+    if "device" in needs and evidence.device_use == "unused":
+        return Verdict(rule, Outcome.CLEAR, "does not apply: no work ran on a GPU")
+    missing = next(filter(None, (evidence.lacks(need) for need in needs)), None)
+    if missing is not None:
+        return Verdict(rule, Outcome.UNKNOWN, missing)
+    if not evidence.wall_ns:
+        return Verdict(rule, Outcome.UNKNOWN, "no request was recorded, so there is no wall to explain")
+    try:
+        findings = tuple(module.check(evidence))
+    except Unknown as reason:
+        return Verdict(rule, Outcome.UNKNOWN, str(reason))
+    except Exception as error:  # a rule of ours or a stranger's: the others must still be heard
+        return Verdict(rule, Outcome.FAILED, f"{type(error).__name__}: {error}")
+    return _gate(rule, findings, evidence, bool(getattr(module, "ALWAYS_REPORT", False)))
+
+
+def _gate(rule: str, findings: tuple[Finding, ...], evidence: Evidence, exempt: bool) -> Verdict:
+    worth = tuple(
+        one for one in findings if exempt or evidence.share(one.saving.high_ns) >= GATE_SHARE
+    )
+    if worth:
+        return Verdict(rule, Outcome.FOUND, "", worth)
+    best = max((one.saving.high_ns for one in findings), default=None)
+    if best is None:
+        return Verdict(rule, Outcome.CLEAR)
+    text = f"would save at most {best / 1e6:.2f} ms ({100 * evidence.share(best):.1f} %) here"
+    return Verdict(rule, Outcome.CLEAR, text)

@@ -1,0 +1,167 @@
+"""Evidence: the read-only view of the facts that a rule is given. All times are per request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from infprof.profiler import names
+from infprof.profiler.breakdown import Breakdown
+from infprof.profiler.device import DeviceFacts
+from infprof.profiler.events import Flag, Kind
+from infprof.profiler.intervals import Intervals, intersect, length, union
+from infprof.profiler.latency import Latency
+from infprof.profiler.recording import Header, Recording
+from infprof.profiler.timeline import Rows, Timeline
+from infprof.rules.finding import Where
+
+Need = Literal["device", "ops", "shapes", "requests", "latency", "gpu_samples", "host_samples"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Facts about one recording. A rule names what it cannot do without in ``NEEDS``."""
+
+    recording: Recording
+    timeline: Timeline
+    breakdown: Breakdown
+    device: DeviceFacts
+    latency: Latency
+
+    @property
+    def header(self) -> Header:
+        """Machine, settings, switches, notes."""
+        return self.recording.header
+
+    @property
+    def requests(self) -> int:
+        """How many requests the breakdown explains."""
+        return len(self.breakdown.requests)
+
+    @property
+    def wall_ns(self) -> int:
+        """Mean wall of the explained requests."""
+        return self.per_request(self.breakdown.wall_ns)
+
+    def per_request(self, total_ns: int) -> int:
+        """A total over all explained requests as the mean of one, rounded down."""
+        return total_ns // max(self.requests, 1)
+
+    def exposed_ns(self, *leaves: str) -> int:
+        """Exposed time per request of these leaves or stages (``"h2d"``, ``"python.launch"``)."""
+        return self.per_request(self.breakdown.exposed_ns(*leaves))
+
+    def share(self, time_ns: int) -> float:
+        """A time per request as a share of the wall."""
+        return time_ns / self.wall_ns if self.wall_ns else 0.0
+
+    @cached_property
+    def covered(self) -> Intervals:
+        """The time of all explained requests, as one set."""
+        return union(
+            Intervals(
+                np.array([one.request.start_ns for one in self.breakdown.requests], np.int64),
+                np.array([one.request.end_ns for one in self.breakdown.requests], np.int64),
+            )
+        )
+
+    def inside(self, rows: Rows) -> Rows:
+        """The rows that start within an explained request."""
+        starts = self.timeline.events.start_ns[rows]
+        place = np.searchsorted(self.covered.start, starts, side="right") - 1
+        return rows[(place >= 0) & (starts < self.covered.end[np.maximum(place, 0)])]
+
+    def rows(
+        self, kind: Kind, classify: Callable[[str], str | None] | None = None, *labels: str
+    ) -> Rows:
+        """Rows of a kind within the explained requests, all or with these labels of their name."""
+        if classify is None:
+            return self.inside(self.timeline.by_kind[kind])
+        return self.inside(self.timeline.where(kind, classify, *labels))
+
+    def named(self, kind: Kind, *full_names: str) -> Rows:
+        """Rows of a kind with exactly one of these names, within the explained requests."""
+        return self.rows(kind, lambda name: "yes" if name in full_names else None, "yes")
+
+    def exposed_part_ns(self, rows: Rows, *leaves: str) -> int:
+        """How much of these rows' time was exposed as these leaves, per request."""
+        return self.per_request(
+            length(intersect(self.timeline.busy(rows), self.breakdown.exposed_intervals(*leaves)))
+        )
+
+    def top(self, rows: Rows, most: int = 5) -> tuple[Where, ...]:
+        """The names among these rows that took longest, with count and time per request."""
+        indices, time = self.timeline.events.name[rows], self.timeline.durations(rows)
+        found = [
+            (int(time[indices == index].sum()), int((indices == index).sum()), int(index))
+            for index in np.unique(indices)
+        ]
+        return tuple(
+            Where(
+                names.short_name(self.timeline.events.names[index]),
+                count / max(self.requests, 1),
+                self.per_request(total),
+            )
+            for total, count, index in sorted(found, reverse=True)[:most]
+        )
+
+    def flagged(self, rows: Rows, flag: Flag) -> npt.NDArray[np.bool_]:
+        """Which rows carry a flag."""
+        return np.asarray((self.timeline.events.flags[rows] & int(flag)) != 0, np.bool_)
+
+    def series(self, name: str) -> npt.NDArray[np.float64] | None:
+        """All sampled values of a series over its devices, ``None`` if it was not sampled."""
+        chosen = [i for i, one in enumerate(self.header.series) if one.name == name]
+        values = self.recording.samples.value[np.isin(self.recording.samples.series, chosen)]
+        return values if len(values) else None
+
+    @cached_property
+    def device_use(self) -> Literal["used", "unused", "unknown"]:
+        """Whether the program worked on a GPU, as far as the recording can tell."""
+        if self.timeline.has_device:
+            return "used"
+        launched = self.timeline.where(Kind.CALL, names.call_class, "launch", "graph", "copy")
+        if len(launched) or not len(self.timeline.by_kind[Kind.OP]):
+            return "unknown"
+        return "unused"
+
+    def lacks(self, need: Need) -> str | None:
+        """Why a need is not met, or ``None`` if it is."""
+        header = self.header
+        answers: dict[Need, tuple[bool, str]] = {
+            "device": (
+                self.timeline.has_device,
+                header.missing.get("kernels", "no device activity was recorded"),
+            ),
+            "ops": (
+                len(self.timeline.by_kind[Kind.OP]) > 0,
+                header.missing.get("ops", "no framework operators were recorded"),
+            ),
+            "shapes": (
+                bool((self.timeline.events.shapes >= 0).any()),
+                header.missing.get("shapes", "operator shapes were not recorded"),
+            ),
+            "requests": (
+                len(self.recording.requests) > 0,
+                header.missing.get("requests", "the recording marks no requests"),
+            ),
+            "latency": (
+                self.latency.requests > 0,
+                "no request ran without the tracer after warm-up",
+            ),
+            "gpu_samples": (
+                any(one.source == "gpu" for one in header.series),
+                header.missing.get("gpu", "NVML was not sampled"),
+            ),
+            "host_samples": (
+                any(one.source == "host" for one in header.series),
+                header.missing.get("host", "the host was not sampled"),
+            ),
+        }
+        met, reason = answers[need]
+        return None if met else reason

@@ -1,0 +1,81 @@
+"""What a rule says: a Verdict, and where something is wrong a Finding with what fixing it would save."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+Confidence = Literal["A", "B", "C"]
+"""A: durations re-used, about 10 %. B: scaled by a model of the hardware, about 25 %. C: a ceiling."""
+
+
+class Outcome(str, Enum):
+    """How a rule ended. UNKNOWN is never a pass."""
+
+    FOUND = "FOUND"
+    CLEAR = "CLEAR"
+    UNKNOWN = "UNKNOWN"
+    FAILED = "FAILED"
+
+
+class Unknown(Exception):
+    """Raised by a rule that cannot judge; the message says why, in one plain clause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What a fix would take off one request's wall, as an interval of nanoseconds."""
+
+    low_ns: int
+    high_ns: int
+    confidence: Confidence = "B"
+    basis: Literal["replay", "bound", "measured", "none"] = "bound"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low_ns <= self.high_ns:
+            raise ValueError(f"not an interval of savings: {self.low_ns} .. {self.high_ns} ns")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """One place the time goes to: a kernel, a copy, a range, an op. Times are per request."""
+
+    name: str
+    count: float
+    """Occurrences per request."""
+    time_ns: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What to change. ``code`` is ready to paste; ``risk`` says what may break."""
+
+    text: str
+    code: str
+    risk: str
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something worth changing, with evidence. The title is an imperative sentence."""
+
+    title: str
+    why: str
+    """One or two plain sentences with the numbers seen."""
+    stage: str
+    saving: Saving
+    fix: Fix
+    where: tuple[Where, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A rule's answer, with the reason where it is not FOUND."""
+
+    rule: str
+    outcome: Outcome
+    reason: str = ""
+    findings: tuple[Finding, ...] = field(default_factory=tuple)

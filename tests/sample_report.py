@@ -1,0 +1,296 @@
+"""Hand-built Reports for the renderers' tests: realistic ones (hostile.py has the others)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from infprof.reports.report import (
+    BreakdownRow,
+    Chart,
+    Copy,
+    Device,
+    FindingRow,
+    FixRow,
+    Latency,
+    Leaf,
+    Note,
+    Quality,
+    Report,
+    SavingRow,
+    StageRow,
+    Subject,
+    Tool,
+    VerdictRow,
+    VerdictSentence,
+    WhereRow,
+)
+
+LEAVES = {
+    "preprocess": [("decode jpeg", 7.91, 8.04), ("resize", 2.62, 2.7), ("normalize", 0.91, 0.95)],
+    "h2d": [("copy", 1.73, 1.73), ("staging", 0.42, 1.81)],
+    "compute": [("conv", 3.22, 3.22), ("gemm", 1.08, 1.08), ("pointwise", 0.61, 0.64)],
+    "d2h": [("copy", 0.0213, 0.0213)],
+    "postprocess": [("softmax and top 5", 0.38, 0.38)],
+    "python": [("launch", 0.87, 3.1), ("dispatch", 0.54, 4.02), ("interpreter", 0.19, 0.77)],
+    "profiler": [("tracing", 0.0812, 0.0812)],
+    "unattributed": [("unattributed", 0.35, 0.35)],
+}
+"""stage -> (leaf, exposed ms, busy ms) of one request."""
+
+
+def sample() -> Report:
+    """An image classifier on an A100 that waits for its JPEG decoder."""
+    return Report(
+        tool=Tool(version="0.1.0", overhead={"tracing": 412.5, "host_sampling": 38.1}),
+        subject=Subject(
+            kind="run",
+            name="serve_resnet.py",
+            command=["python", "serve_resnet.py", "--batch", "8"],
+            exit_code=0,
+        ),
+        machine=_machine(),
+        settings={"windows": 3, "requests_per_window": 8, "sampling_interval_ms": 100.0},
+        quality=Quality(
+            level="limited",
+            basis="occupancy",
+            notes=[
+                Note(
+                    code="distorted",
+                    text="Under the tracer the median request took 1.17x as long, so short host "
+                    "work is overstated.",
+                )
+            ],
+        ),
+        latency=_latency(),
+        breakdown=_breakdown(),
+        device=_device(),
+        verdict=VerdictSentence(
+            stage="preprocess",
+            share=0.546,
+            limit="input-bound",
+            sentence="Requests wait for preprocessing: 11.4 of 20.9 ms (55 %) go to decoding and "
+            "resizing images on one CPU while the GPU is idle.",
+        ),
+        findings=[_finding(*row) for row in FINDINGS],
+        verdicts=[VerdictRow(rule=row[0], outcome="FOUND") for row in FINDINGS] + VERDICTS,
+        charts=charts(),
+        missing={
+            "stacks": "py-spy may not look into this process (ptrace is restricted)",
+            "gpu.power": "the driver does not report power on this instance",
+        },
+    )
+
+
+def healthy() -> Report:
+    """A program with nothing to change, on a machine without a GPU."""
+    report = sample()
+    report.quality = Quality(level="good", basis="occupancy")
+    report.findings = []
+    report.verdicts = [row for row in report.verdicts if row.outcome == "CLEAR"]
+    report.breakdown.stages = [
+        row for row in report.breakdown.stages if row.stage not in ("h2d", "d2h")
+    ]
+    report.breakdown.absent = ["h2d", "d2h"]
+    report.device = Device(kernels=0, kernel_busy_ms=0, gpu_busy_ms=0)
+    return report
+
+
+def _machine() -> dict[str, Any]:
+    gpu = {
+        "name": "NVIDIA A100-SXM4-80GB",
+        "memory_bytes": 85_899_345_920,
+        "multiprocessors": 108,
+        "pcie_generation_max": 4,
+        "power_limit_w": 400.0,
+        "uuid": None,
+        "driver": "550.54.15",
+    }
+    cpu = {"name": "AMD EPYC 7543", "logical": 64, "usable": 8, "memory_bytes": 540_000_000_000}
+    return {
+        "gpus": [gpu],
+        "cpu": cpu,
+        "os": "Linux 6.1.0",
+        "python": "3.12.4",
+        "torch": "2.6.0+cu124",
+        "cuda": "12.4",
+        "hip": None,
+    }
+
+
+def _latency() -> Latency:
+    heights = [2, 11, 47, 118, 141, 96, 51, 22, 9, 5, 4, 2, 1, 2, 0, 0, 1]
+    return Latency(
+        requests=512,
+        requests_seen=541,
+        mean_ms=18.42,
+        p50_ms=17.93,
+        p95_ms=21.6,
+        p99_ms=25.38,
+        throughput_per_s=53.7,
+        cold_ms=2380.0,
+        traced_p50_ms=20.94,
+        distortion=1.168,
+        histogram=[(15 + 0.8 * i, 15.8 + 0.8 * i, n) for i, n in enumerate(heights)],
+    )
+
+
+def _breakdown() -> BreakdownRow:
+    requests = 24
+    totals = {
+        stage: sum(round(exposed * 1e6) for _, exposed, _ in leaves) * requests
+        for stage, leaves in LEAVES.items()
+    }
+    wall_ns = sum(totals.values())
+    stages = [
+        StageRow(
+            stage=stage,
+            exposed_ms=totals[stage] / requests / 1e6,
+            busy_ms=sum(busy for _, _, busy in leaves),
+            share=totals[stage] / wall_ns,
+            exposed_ns=totals[stage],
+            leaves=[
+                Leaf(
+                    leaf=name if name == stage else f"{stage}.{name}",
+                    exposed_ms=exposed,
+                    busy_ms=busy,
+                )
+                for name, exposed, busy in leaves
+            ],
+        )
+        for stage, leaves in LEAVES.items()
+    ]
+    return BreakdownRow(
+        wall_ms=wall_ns / requests / 1e6, wall_ns=wall_ns, requests=requests, stages=stages
+    )
+
+
+def _device() -> Device:
+    return Device(
+        kernels=4_104,
+        kernel_busy_ms=118.2,
+        gpu_busy_ms=160.3,
+        window_ms=498.4,
+        span_ms=503.1,
+        copies=[
+            Copy(direction="h2d", memory="pageable", count=24, bytes=115_605_504, ms=41.5),
+            Copy(direction="d2h", memory="pageable", count=24, bytes=768_000, ms=0.51),
+        ],
+        mfu=0.061,
+    )
+
+
+FINDINGS: list[tuple[Any, ...]] = [
+    ("serial-preprocessing", "Decode images in worker processes", "preprocess", "high",
+     (9.1, 11.2, "A", "replay"), "preprocess.decode jpeg"),
+    ("pageable-copies", "Pin the memory that inputs are copied from", "h2d", "medium",
+     (1.21, 2.15, "B", "bound"), "Memcpy HtoD (Pageable -> Device)"),
+    ("small-batches", "Serve larger batches", "compute", "medium",
+     (0.0, 3.4, "C", "bound"), "volta_sgemm_128x64_tn"),
+    ("launch-bound", "Capture the model in a CUDA graph", "python", "low",
+     (0.61, 1.32, "B", "replay"), "cudaLaunchKernel"),
+    ("eager-attention", "Use scaled_dot_product_attention", "compute", "low",
+     (0.7, 1.1, "B", "bound"), "void softmax_warp_forward<float, float, float, 8, false, false>"),
+    ("sync-in-loop", "Read the result once, at the end", "python", "low",
+     (1.06, 1.06, "A", "measured"), "aten::item"),
+    ("training-mode", "Switch the model to eval()", "compute", "info",
+     (0.0, 0.0, "C", "none"), "aten::dropout"),
+]  # fmt: skip
+"""rule, title, stage, severity, (low ms, high ms, confidence, basis), where."""
+
+VERDICTS = [
+    VerdictRow(rule="autocast-missing", outcome="CLEAR", reason="would save at most 0.31 ms (1.5 %) here"),
+    VerdictRow(rule="channels-last", outcome="CLEAR"),
+    VerdictRow(rule="cpu-throttled", outcome="CLEAR"),
+    VerdictRow(rule="allocator-thrash", outcome="CLEAR"),
+    VerdictRow(rule="gpu-clocks", outcome="UNKNOWN", reason="the driver does not report power on this instance"),
+    VerdictRow(rule="gil-contention", outcome="UNKNOWN", reason="no stacks were sampled"),
+    VerdictRow(rule="padding-waste", outcome="FAILED", reason="KeyError: 'shapes'"),
+]  # fmt: skip
+
+CODE = """loader = torch.utils.data.DataLoader(
+    images,
+    batch_size=8,
+    num_workers=6,       # one fewer than the CPUs this process may use
+    pin_memory=True,
+    persistent_workers=True,
+)"""
+
+
+def _finding(
+    rule: str,
+    title: str,
+    stage: str,
+    severity: Any,
+    saving: tuple[float, float, Any, Any],
+    where: str,
+) -> FindingRow:
+    low, high, confidence, basis = saving
+    wall = 20.9
+    return FindingRow(
+        rule=rule,
+        title=title,
+        why="One thread spends 11.4 ms of every request on decoding and resizing, while 7 of the 8 "
+        "CPUs it may use are idle and the GPU waits.",
+        stage=stage,
+        severity=severity,
+        saving=SavingRow(
+            basis=basis,
+            low_ms=low,
+            high_ms=high,
+            share_low=low / wall,
+            share_high=high / wall,
+            speedup_low=wall / (wall - low),
+            speedup_high=wall / (wall - high),
+            confidence=confidence,
+        ),
+        where=[WhereRow(name=where, count=8, ms=7.91, detail="thread MainThread")],
+        fix=FixRow(
+            text="Let worker processes decode ahead of the model, so that the next batch is ready "
+            "when the GPU is.",
+            code=CODE,
+            risk="Each worker holds its own copy of the data set object; watch host memory.",
+            references=["https://docs.pytorch.org/docs/stable/data.html"],
+        ),
+    )
+
+
+def charts(points: int = 400) -> list[Chart]:
+    """Curves of the host and of one GPU."""
+    rows = [
+        ("gpu.utilization", "%", "gpu", 0, 34.0, 9.0),
+        ("gpu.memory_used", "bytes", "gpu", 0, 4.2e9, 1e8),
+        ("gpu.sm_clock", "MHz", "gpu", 0, 1395.0, 15.0),
+        ("host.cpu", "%", "host", None, 118.0, 9.0),
+        ("host.busiest_thread", "%", "host", None, 96.0, 4.0),
+        ("host.run_delay", "%", "host", None, 1.2, 1.0),
+        ("host.rss", "bytes", "host", None, 3.1e9, 5e7),
+        ("host.disk_read", "bytes/s", "host", None, 2.2e7, 2e7),
+        ("host.network_sent", "bytes/s", "host", None, 4e5, 3e5),
+        ("host.involuntary_switches", "1/s", "host", None, 41.0, 20.0),
+    ]
+    return [_chart(points, *row) for row in rows]
+
+
+def _chart(
+    points: int,
+    name: str,
+    unit: str,
+    source: str,
+    device: int | None,
+    mean: float,
+    swing: float,
+) -> Chart:
+    value = [
+        max(0.0, mean + swing * math.sin(0.21 * i) * math.cos(0.043 * i * i)) for i in range(points)
+    ]
+    return Chart(
+        name=name,
+        unit=unit,
+        source=source,
+        device=device,
+        time_s=[0.1 * i for i in range(points)],
+        value=value,
+        mean=sum(value) / points,
+        highest=max(value),
+    )

@@ -1,0 +1,37 @@
+"""The JSON report is the Report."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from infprof.reports import as_json
+from infprof.reports.report import SCHEMA, Report
+
+from tests.hostile import HOSTILE, NOT_UTF8, with_strings
+from tests.sample_report import healthy, sample
+
+
+@pytest.mark.parametrize("report", [sample(), healthy()], ids=["sample", "healthy"])
+def test_it_reads_back_the_same(report: Report) -> None:
+    assert Report.model_validate_json(as_json.render(report)) == report
+    assert json.loads(as_json.render(report))["schema"] == SCHEMA
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_any_name_reads_back_the_same(text: str) -> None:
+    report = with_strings(sample(), text)
+    assert Report.model_validate_json(as_json.render(report)) == report
+
+
+def test_a_name_that_is_not_utf8_is_written_out() -> None:
+    shown = as_json.render(with_strings(sample(), NOT_UTF8))
+    shown.encode()
+    assert json.loads(shown)["subject"]["name"] == "weights-\\udcff\\ud800.bin"
+
+
+def test_unknown_is_null_and_never_nan() -> None:
+    report = sample()
+    report.latency.p50_ms, report.breakdown.wall_ms = None, float("nan")
+    read = json.loads(as_json.render(report), parse_constant=pytest.fail)
+    assert read["latency"]["p50_ms"] is None and read["breakdown"]["wall_ms"] is None
