@@ -142,7 +142,9 @@ def concatenate(parts: Sequence[tuple[Events, int, npt.NDArray[np.int32]]]) -> E
         for column in COLUMNS:
             columns[column].append(moved[column])
     joined = {
-        column: np.concatenate(arrays).astype(TYPES[column]) if arrays else np.array([], TYPES[column])
+        column: np.concatenate(arrays).astype(TYPES[column])
+        if arrays
+        else np.array([], TYPES[column])
         for column, arrays in columns.items()
     }
     order = np.lexsort((-joined["end_ns"], joined["start_ns"]))

@@ -25,6 +25,12 @@ LONG_CPU_OP_NS = 100_000
 """Beside a GPU, an op that launches nothing and runs this long computes on the CPU; a shorter one is
 a view or a shape query, which is framework dispatch (5 to 15 us each, CATALOGUE section 0)."""
 
+COPY_CALL_NS = 100_000
+"""What a copy call may take whatever it copies: some ten times its usual cost on the host."""
+
+SLOWEST_STAGING_NS_PER_BYTE = 2
+"""0.5 GB/s, a tenth of what one core copies from pageable memory: a slower call mostly waited."""
+
 KERNEL_LEAVES = ("gemm", "conv", "attention", "pointwise", "copy", "other", "comm")
 
 
@@ -93,24 +99,33 @@ def _reported_overhead(timeline: Timeline) -> list[Layer]:
 
 
 def _calls(timeline: Timeline) -> list[Layer]:
+    """API calls: a copy call that lasts longer than its bytes can explain is a wait."""
     calls = timeline.by_kind[Kind.CALL]
     kind = timeline.label(calls, names.call_class)
-    staging = np.isin(calls, _pageable_upload_calls(timeline))
-    launching = np.isin(kind, ("launch", "graph", "copy", "set")) & ~staging
+    uploads, size_bytes = _pageable_uploads(timeline)
+    duration = timeline.durations(calls)
+    explained = np.full(len(calls), COPY_CALL_NS, np.int64)
+    explained[np.searchsorted(calls, uploads)] += size_bytes * SLOWEST_STAGING_NS_PER_BYTE
+    waiting = (kind == "sync") | ((kind == "copy") & (duration > explained))
+    staging = np.isin(calls, uploads) & ~waiting
+    launching = np.isin(kind, ("launch", "graph", "copy", "set")) & ~staging & ~waiting
     return [
         _host(timeline, "python.alloc", calls[kind == "alloc"]),
         _host(timeline, "h2d.staging", calls[staging]),
-        _host(timeline, "python.sync", calls[kind == "sync"]),
+        _host(timeline, "python.sync", calls[waiting]),
         _host(timeline, "python.launch", calls[launching]),
     ]
 
 
-def _pageable_upload_calls(timeline: Timeline) -> Rows:
-    """Calls that copy from pageable memory: the driver stages the bytes on this thread meanwhile."""
+def _pageable_uploads(timeline: Timeline) -> tuple[Rows, npt.NDArray[np.int64]]:
+    """Calls that copy from pageable memory, whose bytes the driver stages on the calling thread
+    meanwhile; and those bytes (0 where unknown)."""
     copies = timeline.where(Kind.COPY, names.copy_direction, "h2d")
-    memory = timeline.label(copies, names.copy_memory)
-    launches = timeline.launch_of[copies[memory == "pageable"]]
-    return np.asarray(launches[launches >= 0], np.intp)
+    copies = copies[timeline.label(copies, names.copy_memory) == "pageable"]
+    calls, first = np.unique(timeline.launch_of[copies], return_index=True)
+    known = calls >= 0
+    size = np.maximum(timeline.events.size_bytes[copies[first]], 0)
+    return np.asarray(calls[known], np.intp), size[known]
 
 
 HOST_STAGES = ("io", "preprocess", "postprocess", "queue")

@@ -64,9 +64,7 @@ def _bounded(path: Path, file: BinaryIO, at_most: int) -> Iterator[bytes]:
     for piece in _unpacked(file) if packed else [file.read(at_most)]:
         size += len(piece)
         if size > LARGEST:
-            raise BadInput(
-                f"{path}: more than {LARGEST >> 30} GiB of trace; record fewer steps"
-            )
+            raise BadInput(f"{path}: more than {LARGEST >> 30} GiB of trace; record fewer steps")
         if packed and size > max(HARMLESS, STEEPEST * file.tell()):
             raise BadInput(
                 f"{path}: unpacks to more than {STEEPEST} times its size, which no trace does;"

@@ -76,7 +76,10 @@ _ExactEvent = msgspec.defstruct(
     bases=(Event,), gc=False,
 )  # fmt: skip
 _ExactDocument = msgspec.defstruct(
-    "_ExactDocument", [("traceEvents", list[_ExactEvent])], bases=(About,), kw_only=True  # type: ignore[valid-type]
+    "_ExactDocument",
+    [("traceEvents", list[_ExactEvent])],
+    bases=(About,),
+    kw_only=True,  # type: ignore[valid-type]
 )
 
 

@@ -150,9 +150,7 @@ def _event(value: dict[str, Any]) -> Event:
 
 def _fields(args: dict[str, Any]) -> dict[str, Any]:
     keys = zip(Args.__struct_fields__, Args.__struct_encode_fields__, strict=True)
-    return {
-        field: (_raw if field in VERBATIM else _plain)(args.get(key)) for field, key in keys
-    }
+    return {field: (_raw if field in VERBATIM else _plain)(args.get(key)) for field, key in keys}
 
 
 def _text(value: Any) -> str:

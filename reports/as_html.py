@@ -1,7 +1,7 @@
 """The Report as one HTML file that opens from disk and never asks the network for anything.
 
-Names in it come from other people's programs. They reach the page by autoescape or as JSON in a data
-block; scripts run only if their hash is in the page's content security policy.
+Names in it come from other people's programs. They reach the page by autoescape or as JSON in a
+data block; scripts run only if their hash is in the page's content security policy.
 """
 
 from __future__ import annotations

@@ -35,13 +35,19 @@ def saving(row: SavingRow) -> str:
     if row.basis == "none" or not wording.known(row.high_ms) or row.high_ms <= 0:
         return "no saving in time is claimed"
     verb = "saved" if row.basis == "measured" else "would save"
-    faster = f"; up to {wording.times(row.speedup_high)}" if wording.known(row.speedup_high) else ""
     if row.low_ms <= 0 or row.confidence == "C":
         amount, part = f"at most {wording.ms(row.high_ms)}", wording.share(row.share_high)
     else:
         amount = wording.ms_range(row.low_ms, row.high_ms)
         part = wording.share_range(row.share_low, row.share_high)
-    return f"{verb} {amount} per request ({part} of the wall{faster})"
+    return f"{verb} {amount} per request ({part} of the wall{_faster(row)})"
+
+
+def _faster(row: SavingRow) -> str:
+    most = wording.times(row.speedup_high)
+    if most == wording.UNKNOWN:
+        return ""
+    return f"; {most}" if most == wording.times(row.speedup_low) else f"; up to {most}"
 
 
 def trust(row: SavingRow) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from infprof.profiler.events import Kind
 from infprof.reports.report import Note, Quality
 from infprof.rules.evidence import Evidence
 
@@ -29,6 +30,12 @@ def judge_quality(evidence: Evidence) -> Quality:
     return Quality(level=level, basis=evidence.breakdown.basis, notes=notes)  # type: ignore[arg-type]
 
 
+def device_hidden(evidence: Evidence) -> bool:
+    """Whether work was sent to a GPU whose activity nobody recorded."""
+    launched = len(evidence.timeline.by_kind[Kind.CALL]) > 0
+    return launched and evidence.device_use == "unknown"
+
+
 def _limits(evidence: Evidence) -> list[Note]:
     found: list[Note] = []
     if not evidence.wall_ns:
@@ -41,6 +48,10 @@ def _limits(evidence: Evidence) -> list[Note]:
             "certain by that much. Mark what runs there with infprof.annotate."
         )
         found.append(Note(code="unattributed", text=text))
+    if device_hidden(evidence):
+        why = evidence.header.missing.get("kernels", "no device activity was recorded")
+        text = f"The GPU's work is not in the recording, so waits for it cannot be told: {why}."
+        found.append(Note(code="no-device-activity", text=text))
     if not evidence.timeline.traced:
         text = "No request ran under the tracer, so only declared stages are known."
         found.append(Note(code="untraced", text=text))

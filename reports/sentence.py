@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from infprof.reports.quality import device_hidden
 from infprof.reports.report import VerdictSentence
+from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Finding
 
@@ -37,14 +39,21 @@ def sentence(evidence: Evidence, found: list[tuple[str, Finding]], level: str) -
         reason = evidence.header.missing.get("requests", "nothing was recorded")
         text = f"Nothing can be said: {reason}."
         return VerdictSentence(stage=None, share=None, limit="unknown", sentence=text)
+    if device_hidden(evidence):
+        text = "Where the time goes cannot be said: work was sent to a GPU, but what the GPU did "
+        return VerdictSentence(
+            stage=None, share=None, limit="unknown", sentence=f"{text}is not in the recording."
+        )
     stage = max(stages, key=lambda one: stages[one])
     share = stages[stage] / wall
     limit, activity = _limit(evidence, stage)
+    if stage == "python" and found and found[0][0] == "warmup-in-window":
+        limit, activity = "warm-up", "a one-time warm-up"
     what = "a request" if len(evidence.recording.requests) else "the trace"
     text = f"{share:.0%} of the time of {what} ({_ms(stages[stage], evidence)}) goes to {activity}"
     text += f": it is {limit}." if limit != "unknown" else "."
     return VerdictSentence(
-        stage=stage, share=share, limit=limit, sentence=f"{text} {_advice(found, level)}"
+        stage=stage, share=share, limit=limit, sentence=f"{text} {_advice(evidence, found, level)}"
     )
 
 
@@ -63,12 +72,13 @@ def _ms(total_ns: int, evidence: Evidence) -> str:
     return f"{value:.3g} ms" if value < 1000 else f"{value / 1000:.3g} s"
 
 
-def _advice(found: list[tuple[str, Finding]], level: str) -> str:
-    if not found:
-        return (
-            "No rule found anything worth changing."
-            if level == "good"
-            else "No rule found anything worth changing in what could be measured."
-        )
-    rule, first = found[0]
-    return f"First: {first.title[0].lower()}{first.title[1:]} ({rule})."
+def _advice(evidence: Evidence, found: list[tuple[str, Finding]], level: str) -> str:
+    worth = [one for one in found if evidence.share(one[1].saving.high_ns) >= GATE_SHARE]
+    if worth:
+        rule, first = worth[0]
+        return f"First: {first.title[0].lower()}{first.title[1:]} ({rule})."
+    if found:
+        return f"Nothing that was found would save {GATE_SHARE:.0%} or more."
+    if level == "good":
+        return "No rule found anything worth changing."
+    return "No rule found anything worth changing in what could be measured."

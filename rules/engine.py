@@ -29,9 +29,13 @@ def judge(evidence: Evidence) -> list[Verdict]:
 
 
 def ranked(verdicts: list[Verdict]) -> list[tuple[str, Finding]]:
-    """All findings as (rule id, finding): the largest saving first."""
+    """All findings as (rule id, finding), the largest saving first.
+
+    An interval counts by its middle, so that a ceiling without a floor does not outrank a saving
+    that is known well.
+    """
     found = [(verdict.rule, finding) for verdict in verdicts for finding in verdict.findings]
-    return sorted(found, key=lambda one: (-one[1].saving.high_ns, -one[1].saving.low_ns, one[0]))
+    return sorted(found, key=lambda one: (-one[1].saving.low_ns - one[1].saving.high_ns, one[0]))
 
 
 def _judge_one(rule: str, module: ModuleType, evidence: Evidence) -> Verdict:
@@ -42,7 +46,9 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence) -> Verdict:
     if missing is not None:
         return Verdict(rule, Outcome.UNKNOWN, missing)
     if not evidence.wall_ns:
-        return Verdict(rule, Outcome.UNKNOWN, "no request was recorded, so there is no wall to explain")
+        return Verdict(
+            rule, Outcome.UNKNOWN, "no request was recorded, so there is no wall to explain"
+        )
     try:
         findings = tuple(module.check(evidence))
     except Unknown as reason:

@@ -126,7 +126,7 @@ class Evidence:
         if self.timeline.has_device:
             return "used"
         launched = self.timeline.where(Kind.CALL, names.call_class, "launch", "graph", "copy")
-        if len(launched) or not len(self.timeline.by_kind[Kind.OP]):
+        if len(launched) or not len(self.timeline.by_kind[Kind.OP]) or self.header.cuts:
             return "unknown"
         return "unused"
 

@@ -93,6 +93,6 @@ def require_named_host(evidence: Evidence, what: str) -> None:
     share = evidence.share(evidence.exposed_ns("unattributed"))
     if share >= GATE_SHARE and not len(evidence.timeline.by_kind[Kind.PYTHON]):
         raise Unknown(
-            f"{100 * share:.0f} % of the wall lies in no range, op or Python frame,"
+            f"{100 * share:.0f} % of the wall belongs to no declared stage, op or Python frame,"
             f" so {what} there would go unseen"
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from infprof.profiler.events import Flag, Kind
-from infprof.profiler.intervals import gaps, intersect, length, union
+from infprof.profiler.intervals import Intervals, gaps, intersect, length, union
 from infprof.rules.evidence import Evidence
 
 LONGEST_GAP_NS = 1_000_000
@@ -61,16 +61,21 @@ def launch_gaps(evidence: Evidence) -> LaunchGaps:
     """Look at the short holes between the device's work that the host filled with launching."""
     kernels = evidence.rows(Kind.KERNEL)
     device = evidence.timeline.busy(evidence.inside(evidence.timeline.device_rows))
-    holes = gaps(device, LONGEST_GAP_NS)
     launching = union(evidence.breakdown.exposed_intervals(*LAUNCHING))
     in_graph = int(evidence.flagged(kernels, Flag.GRAPH).sum())
     return LaunchGaps(
         kernels=evidence.per_request(len(kernels)),
         graph_share=in_graph / len(kernels) if len(kernels) else 0.0,
         device_ns=evidence.per_request(length(intersect(device, evidence.covered))),
-        host_ns=evidence.per_request(length(intersect(holes, launching))),
+        host_ns=evidence.per_request(length(intersect(short_holes(evidence), launching))),
         tracer_ns=tracer_cost_ns(evidence),
     )
+
+
+def short_holes(evidence: Evidence) -> Intervals:
+    """When the device idled for less than a millisecond between two pieces of work."""
+    device = evidence.timeline.busy(evidence.inside(evidence.timeline.device_rows))
+    return intersect(gaps(device, LONGEST_GAP_NS), evidence.covered)
 
 
 def faster_kernels_help(evidence: Evidence) -> bool:

@@ -31,7 +31,7 @@ COMPILES = re.compile(
     r"|torch/_inductor/(graph|scheduler|compile_fx)\.py\(\d+\): \w*(compile|codegen)"
     r"|torch/_functorch/_aot_autograd/\w+\.py\(\d+\): aot_dispatch"
 )
-"""Ranges and frames of torch.compile at work; the guards and wrappers of each later call are not."""
+"""Ranges and frames of torch.compile at work; not the guards and wrappers of each later call."""
 
 LOADS_CODE = re.compile(r"Module(Load|GetFunction)|LibraryLoad|FuncGetAttributes")
 """CUDA and HIP calls that bring code onto the device."""
@@ -93,7 +93,7 @@ def _silences(evidence: Evidence) -> Intervals:
     parts = [EMPTY]
     for lane in np.unique(events.lane[rows]):
         mine = rows[events.lane[rows] == lane]
-        edges = np.unique(np.concatenate([events.start_ns[mine], events.end_ns[mine]]))
+        edges = np.sort(np.concatenate([events.start_ns[mine], events.end_ns[mine]]))
         long = np.flatnonzero(np.diff(edges) >= SILENCE_NS)
         quiet = intervals(edges[long], edges[long + 1])
         quiet = subtract(quiet, timeline.busy(waits[events.lane[waits] == lane]))

@@ -1,8 +1,9 @@
 """Recordings from one-line strings, in microseconds, for tests.
 
-``"main: 0-10 range preprocess:decode | main: 10-12 call cudaLaunchKernel #1 | s7: 11-20 kernel gemm #1"``
-Lanes are ``main``, ``t2`` ... (threads) and ``s7`` (streams). After the kind comes the name; ``#n`` is
-a correlation id, ``@n`` a size in bytes, ``{...}`` an op's shapes, ``!autograd`` and ``!graph`` flags.
+``"main: 10-12 call cudaLaunchKernel #1 | s7: 11-20 kernel gemm #1 | main: 0-9 range io:read"``
+
+Lanes are ``main``, ``t2`` ... (threads) and ``s7`` (streams). After the kind comes the name. ``#n`` is
+a correlation id, ``@n`` a size in bytes, ``{...}`` an op's shapes, ``!autograd`` or ``!graph`` a flag.
 A ``request`` is ``main: 0-100 request`` with an optional phase (traced by default).
 """
 

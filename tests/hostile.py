@@ -6,6 +6,9 @@ from typing import Any, Literal, TypeVar, get_origin
 
 from pydantic import BaseModel
 
+from infprof.reports.report import Report
+from tests.sample_report import sample
+
 Model = TypeVar("Model", bound=BaseModel)
 
 MARKUP = [
@@ -101,6 +104,13 @@ SIZES = ["", " ", "x" * 10_000, "<" * 10_000, "é" * 3_000, "\U0001f600 名前"]
 HOSTILE = MARKUP + TEMPLATES + LINKS + TERMINAL + MARKDOWN + SIZES
 NOT_UTF8 = "weights-\udcff\ud800.bin"
 """How Python reads a file name that is not UTF-8. No encoding can hold it as it is."""
+
+
+def full_of(text: str) -> Report:
+    """The sample, no part of it empty, with ``text`` as every name and sentence."""
+    report = sample()
+    report.breakdown.absent = ["queue"]
+    return with_strings(report, text)
 
 
 def with_strings(model: Model, text: str) -> Model:

@@ -10,21 +10,18 @@ from infprof.reports.report import (
     Chart,
     Copy,
     Device,
-    FindingRow,
-    FixRow,
     Latency,
     Leaf,
     Note,
     Quality,
     Report,
-    SavingRow,
     StageRow,
     Subject,
     Tool,
     VerdictRow,
     VerdictSentence,
-    WhereRow,
 )
+from tests.sample_findings import FINDINGS, finding
 
 LEAVES = {
     "preprocess": [("decode jpeg", 7.91, 8.04), ("resize", 2.62, 2.7), ("normalize", 0.91, 0.95)],
@@ -72,7 +69,7 @@ def sample() -> Report:
             sentence="Requests wait for preprocessing: 11.4 of 20.9 ms (55 %) go to decoding and "
             "resizing images on one CPU while the GPU is idle.",
         ),
-        findings=[_finding(*row) for row in FINDINGS],
+        findings=[finding(*row) for row in FINDINGS],
         verdicts=[VerdictRow(rule=row[0], outcome="FOUND") for row in FINDINGS] + VERDICTS,
         charts=charts(),
         missing={
@@ -86,6 +83,12 @@ def healthy() -> Report:
     """A program with nothing to change, on a machine without a GPU."""
     report = sample()
     report.quality = Quality(level="good", basis="occupancy")
+    report.verdict = VerdictSentence(
+        stage="compute",
+        share=0.8,
+        limit="compute-bound",
+        sentence="Most of a request is the model's own arithmetic, and it runs as it should.",
+    )
     report.findings = []
     report.verdicts = [row for row in report.verdicts if row.outcome == "CLEAR"]
     report.breakdown.stages = [
@@ -180,79 +183,15 @@ def _device() -> Device:
     )
 
 
-FINDINGS: list[tuple[Any, ...]] = [
-    ("serial-preprocessing", "Decode images in worker processes", "preprocess", "high",
-     (9.1, 11.2, "A", "replay"), "preprocess.decode jpeg"),
-    ("pageable-copies", "Pin the memory that inputs are copied from", "h2d", "medium",
-     (1.21, 2.15, "B", "bound"), "Memcpy HtoD (Pageable -> Device)"),
-    ("small-batches", "Serve larger batches", "compute", "medium",
-     (0.0, 3.4, "C", "bound"), "volta_sgemm_128x64_tn"),
-    ("launch-bound", "Capture the model in a CUDA graph", "python", "low",
-     (0.61, 1.32, "B", "replay"), "cudaLaunchKernel"),
-    ("eager-attention", "Use scaled_dot_product_attention", "compute", "low",
-     (0.7, 1.1, "B", "bound"), "void softmax_warp_forward<float, float, float, 8, false, false>"),
-    ("sync-in-loop", "Read the result once, at the end", "python", "low",
-     (1.06, 1.06, "A", "measured"), "aten::item"),
-    ("training-mode", "Switch the model to eval()", "compute", "info",
-     (0.0, 0.0, "C", "none"), "aten::dropout"),
-]  # fmt: skip
-"""rule, title, stage, severity, (low ms, high ms, confidence, basis), where."""
-
 VERDICTS = [
-    VerdictRow(rule="autocast-missing", outcome="CLEAR", reason="would save at most 0.31 ms (1.5 %) here"),
+    VerdictRow(rule="autocast", outcome="CLEAR", reason="would save at most 0.31 ms (1.5 %) here"),
     VerdictRow(rule="channels-last", outcome="CLEAR"),
     VerdictRow(rule="cpu-throttled", outcome="CLEAR"),
     VerdictRow(rule="allocator-thrash", outcome="CLEAR"),
-    VerdictRow(rule="gpu-clocks", outcome="UNKNOWN", reason="the driver does not report power on this instance"),
+    VerdictRow(rule="gpu-clocks", outcome="UNKNOWN", reason="the driver does not report power"),
     VerdictRow(rule="gil-contention", outcome="UNKNOWN", reason="no stacks were sampled"),
     VerdictRow(rule="padding-waste", outcome="FAILED", reason="KeyError: 'shapes'"),
 ]  # fmt: skip
-
-CODE = """loader = torch.utils.data.DataLoader(
-    images,
-    batch_size=8,
-    num_workers=6,       # one fewer than the CPUs this process may use
-    pin_memory=True,
-    persistent_workers=True,
-)"""
-
-
-def _finding(
-    rule: str,
-    title: str,
-    stage: str,
-    severity: Any,
-    saving: tuple[float, float, Any, Any],
-    where: str,
-) -> FindingRow:
-    low, high, confidence, basis = saving
-    wall = 20.9
-    return FindingRow(
-        rule=rule,
-        title=title,
-        why="One thread spends 11.4 ms of every request on decoding and resizing, while 7 of the 8 "
-        "CPUs it may use are idle and the GPU waits.",
-        stage=stage,
-        severity=severity,
-        saving=SavingRow(
-            basis=basis,
-            low_ms=low,
-            high_ms=high,
-            share_low=low / wall,
-            share_high=high / wall,
-            speedup_low=wall / (wall - low),
-            speedup_high=wall / (wall - high),
-            confidence=confidence,
-        ),
-        where=[WhereRow(name=where, count=8, ms=7.91, detail="thread MainThread")],
-        fix=FixRow(
-            text="Let worker processes decode ahead of the model, so that the next batch is ready "
-            "when the GPU is.",
-            code=CODE,
-            risk="Each worker holds its own copy of the data set object; watch host memory.",
-            references=["https://docs.pytorch.org/docs/stable/data.html"],
-        ),
-    )
 
 
 def charts(points: int = 400) -> list[Chart]:

@@ -9,11 +9,11 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+
 from infprof.profiler.events import STAGES
 from infprof.reports import as_html
 from infprof.reports.report import FindingRow, Report, VerdictRow
-
-from tests.hostile import HOSTILE, LINKS, NOT_UTF8, with_strings
+from tests.hostile import HOSTILE, LINKS, NOT_UTF8, full_of
 from tests.sample_report import charts, healthy, sample
 
 
@@ -57,12 +57,12 @@ def data_of(page: Page) -> Report:
     return Report.model_validate(json.loads(page.scripts[0]))
 
 
-BENIGN = Page(as_html.render(with_strings(sample(), "benign"))).tags
+BENIGN = Page(as_html.render(full_of("benign"))).tags
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_name_adds_a_tag_an_attribute_or_a_script(text: str) -> None:
-    report = with_strings(sample(), text)
+    report = full_of(text)
     page = Page(as_html.render(report))
     if text:
         assert page.tags == BENIGN
@@ -74,7 +74,7 @@ def test_no_name_adds_a_tag_an_attribute_or_a_script(text: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_name_reaches_a_style_or_a_class(text: str) -> None:
-    page = Page(as_html.render(with_strings(sample(), text)))
+    page = Page(as_html.render(full_of(text)))
     for _, name, value in page.attributes:
         if name == "style":
             assert re.fullmatch(r"flex-grow: \d+", value)
@@ -84,12 +84,12 @@ def test_no_name_reaches_a_style_or_a_class(text: str) -> None:
 
 def test_nothing_invisible_or_reversing_is_printed() -> None:
     for text in HOSTILE:
-        html = as_html.render(with_strings(sample(), text))
+        html = as_html.render(full_of(text))
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2066\ufeff]", html)
 
 
 def test_a_name_that_is_not_utf8_is_written_out() -> None:
-    html = as_html.render(with_strings(sample(), NOT_UTF8))
+    html = as_html.render(full_of(NOT_UTF8))
     assert "weights-\\udcff\\ud800.bin" in html
     html.encode()
 

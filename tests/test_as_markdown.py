@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from infprof.reports import as_markdown
 from infprof.reports.report import Report
-
-from tests.hostile import HOSTILE, NOT_UTF8, with_strings
+from tests.hostile import HOSTILE, NOT_UTF8, full_of
 from tests.sample_report import healthy, sample
 
 markdown_it = pytest.importorskip("markdown_it")
@@ -22,27 +22,36 @@ def shape(report: Report) -> list[str]:
     return kinds
 
 
-BENIGN = shape(with_strings(sample(), "benign"))
+BENIGN = shape(full_of("benign"))
 
 
 @pytest.mark.parametrize(
     "text", [one for one in HOSTILE if one.strip()] + [NOT_UTF8], ids=lambda one: repr(one[:20])
 )
 def test_no_name_adds_markup(text: str) -> None:
-    hostile = shape(with_strings(sample(), text))
+    hostile = shape(full_of(text))
     assert [kind for kind in hostile if kind != " text_special"] == BENIGN
     assert not {" html_inline", "html_block", " link_open", " image"} & set(hostile)
 
 
 def test_names_read_back_as_they_were() -> None:
     parser = markdown_it.MarkdownIt("commonmark").enable("table")
-    for text in ("a|b", "a_b_c", "<void f<4, float>>", "`x`", "C:\\x", "*&amp;", "[x](y)", "@me #1"):
+    for text in (
+        "a|b",
+        "a_b_c",
+        "<void f<4, float>>",
+        "`x`",
+        "C:\\x",
+        "*&amp;",
+        "[x](y)",
+        "@me #1",
+    ):
         (_, inline, _) = parser.parse("x " + as_markdown.escaped(text))
         assert "".join(child.content for child in inline.children) == "x " + text
 
 
 def test_nobody_is_notified_and_no_issue_is_linked() -> None:
-    shown = as_markdown.render(with_strings(sample(), "@everyone fixes #1 at www.evil.example"))
+    shown = as_markdown.render(full_of("@everyone fixes #1 at www.evil.example"))
     prose = [line for line in shown.split("\n") if not line.startswith("@")]  # the code block
     assert "@everyone" not in "".join(prose) and "www.evil" not in "".join(prose)
 

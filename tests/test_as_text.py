@@ -6,18 +6,18 @@ import io
 import unicodedata
 
 import pytest
-from infprof.reports import as_text, wording
-from infprof.reports.report import BreakdownRow, StageRow
 from rich.cells import cell_len
 from rich.console import Console
 
-from tests.hostile import HOSTILE, NOT_UTF8, with_strings
+from infprof.reports import as_text, wording
+from infprof.reports.report import BreakdownRow, StageRow
+from tests.hostile import HOSTILE, NOT_UTF8, full_of
 from tests.sample_report import healthy, sample
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, NOT_UTF8], ids=range(len(HOSTILE) + 1))
 def test_no_name_can_act_on_a_terminal(text: str) -> None:
-    shown = as_text.render(with_strings(sample(), text))
+    shown = as_text.render(full_of(text))
     acting = {c for c in shown if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
     assert acting <= {"\n"}
     shown.encode()

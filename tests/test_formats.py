@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from infprof.reports import as_html, as_json, as_markdown, as_text
 from infprof.reports.formats import formats, render_to
-
-from tests.hostile import NOT_UTF8, with_strings
+from tests.hostile import NOT_UTF8, full_of
 from tests.sample_report import sample
 
 
@@ -27,7 +27,7 @@ def test_the_extension_picks_the_format(tmp_path: Path, extension: str) -> None:
 @pytest.mark.parametrize("extension", ["html", "json", "md", "txt"])
 def test_names_that_are_not_utf8_can_be_written(tmp_path: Path, extension: str) -> None:
     path = tmp_path / f"report.{extension}"
-    render_to(path, with_strings(sample(), NOT_UTF8))
+    render_to(path, full_of(NOT_UTF8))
     assert "weights-" in path.read_text("utf-8")
 
 

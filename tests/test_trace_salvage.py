@@ -64,7 +64,7 @@ def test_a_cut_behind_the_events_loses_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "dropped"),
     [
-        (b"\n  }\n ],\n \"base", b"\n  },\n ],\n \"base", 0),  # trailing comma in the list
+        (b'\n  }\n ],\n "base', b'\n  },\n ],\n "base', 0),  # trailing comma in the list
         (b'"dur": 9,', b'"dur": 9,,', 1),
         (b'"correlation": 4', b'"correlation": 4,', 0),  # trailing comma in an object
         (b'"correlation": 4', b'"correlation": NaN, "bytes": -Infinity', 0),

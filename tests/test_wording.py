@@ -7,6 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from infprof.reports import wording
 
 NONE = [None, math.nan, math.inf, -math.inf]

@@ -82,7 +82,7 @@
         if (value === null || x < chartArea.left || x > chartArea.right) continue;
         const width = ctx.measureText(name).width;
         row = x - 4 < end ? row + 1 : 0;
-        const left = Math.min(x + 4, chartArea.right - width);
+        const left = x + 4 + width > chartArea.right ? x - 4 - width : x + 4;
         ctx.strokeStyle = colour("ink");
         ctx.setLineDash([4, 3]);
         ctx.beginPath();

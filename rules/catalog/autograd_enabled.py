@@ -1,19 +1,20 @@
-"""Inference records gradients, or the model is still in training mode.
+"""Inference runs with autograd on, or the model is still in training mode.
 
 What it looks for:
 Layers that ran with grad mode on (their ops carry an autograd sequence number), dropout that draws
-random numbers, batch norm that updates its statistics. Reported whatever it costs, because training
-mode changes the answers. A recording with a backward pass is training, and is left alone.
+random numbers, batch norm that updates its statistics. Reported whatever it costs, because
+training mode changes the answers. A recording with a backward pass is training, and is left alone.
 
 Why it costs time:
-For each differentiable op autograd makes a node of the graph, 1 to 2 us of host time, and keeps the
-op's inputs alive until the output is dropped: activation memory of the whole forward instead of two
-layers of it. In training mode dropout makes the answer random, and batch norm makes it depend on the
-other items of the batch.
+For each differentiable op autograd makes a node of the graph, 1 to 2 us of host time, and keeps
+the op's inputs alive until the output is dropped: activation memory of the whole forward instead
+of two layers of it. In training mode dropout makes the answer random, and batch norm makes it
+depend on the other items of the batch.
 
 How to fix it:
-Call ``model.eval()`` once after loading, and run each request under ``torch.inference_mode()``. They
-are two switches: ``eval()`` does not stop autograd, ``inference_mode()`` does not stop dropout.
+Call ``model.eval()`` once after loading, and run each request under ``torch.inference_mode()``.
+They are two switches: ``eval()`` does not stop autograd, ``inference_mode()`` does not stop
+dropout.
 
 When to ignore it:
 You need gradients with respect to the input (saliency, attacks, test-time training), or dropout at
@@ -37,13 +38,14 @@ from infprof.rules.op_inputs import inputs_of
 
 NEEDS: tuple[Need, ...] = ("ops",)
 ALWAYS_REPORT = True
+"""Training mode changes the answers: that matters whatever the time it costs."""
 
 NODE_NS = 2_000
-"""Host time per recorded op, at most: 100 linear layers of width 8 with ReLU took 1.8 to 2.2 us more
-per node with autograd than under inference_mode (torch 2.13, CPU; CATALOGUE IP-PY-003 has 1 us)."""
+"""Host time per recorded op, at most: 100 linear layers of width 8 with ReLU took 1.8 to 2.2 us
+more per node with autograd than under inference_mode (torch 2.13, CPU). IP-PY-003 has 1 us."""
 
 RECORDED_LAYERS_SHARE = 0.5
-"""Tensor preprocessing outside ``no_grad`` is harmless; half of the layers with grad mode on is not."""
+"""Tensor preprocessing outside ``no_grad`` is harmless; half of the layers in grad mode is not."""
 
 DRAWS = ("aten::native_dropout", "aten::_fused_dropout", "aten::bernoulli_")
 
@@ -56,7 +58,7 @@ model.eval()  # once, after loading
 def predict(batch):
     return model(batch)
 """,
-    risk="Tensors made in inference_mode cannot enter autograd later; use no_grad() where they must.",
+    risk="Tensors made in inference_mode cannot enter autograd later; where they must: no_grad().",
     references=(
         "https://docs.pytorch.org/docs/stable/notes/autograd.html#locally-disabling-gradient-computation",
         "https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html",
@@ -74,7 +76,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         return
     count = len(recorded) / evidence.requests
     if len(recorded):
-        reasons.insert(0, f"autograd recorded {count:.0f} ops of each request")
+        reasons.insert(0, f"{count:.0f} ops of each request ran with grad mode on")
     hidden = evidence.exposed_part_ns(recorded, "python.dispatch", "compute.cpu")
     cost = min(evidence.per_request(len(recorded) * NODE_NS), hidden)
     yield Finding(
@@ -105,7 +107,10 @@ def _backward(name: str) -> str | None:
 
 
 def recorded_rows(evidence: Evidence) -> Rows:
-    """Innermost ops with grad mode on, one for each node; none while most layers ran without."""
+    """Innermost ops with grad mode on; none while most layers ran without.
+
+    Each makes one node of autograd's graph, or none where no input needs a gradient: a ceiling.
+    """
     layers = layer_rows(evidence)
     if not len(layers) or evidence.flagged(layers, Flag.AUTOGRAD).mean() < RECORDED_LAYERS_SHARE:
         return layers[:0]

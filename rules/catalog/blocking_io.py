@@ -6,10 +6,10 @@ known clients (requests, urllib, boto3, redis, fsspec). From 10 % of the wall on
 Several reads one after the other in one request are the N+1 pattern: one round-trip for each item.
 
 Why it costs time:
-A read from an object store takes 10 to 100 ms, from a warm pool in the same zone 1 ms, from the page
-cache 0.1 ms. That is latency, not bandwidth: the CPU and the GPU stand still meanwhile, and a faster
-disk changes little. Reads that do not depend on each other can wait at the same time, so that only
-the longest one counts.
+A read from an object store takes 10 to 100 ms, from a warm pool in the same zone 1 ms, from the
+page cache 0.1 ms. That is latency, not bandwidth: the CPU and the GPU stand still meanwhile, and a
+faster disk changes little. Reads that do not depend on each other can wait at the same time, so
+that only the longest one counts.
 
 How to fix it:
 Issue independent reads together (``asyncio.gather``, a thread pool, MGET, one batched query) over

@@ -7,14 +7,15 @@ decode. Decoding that something else hides costs nothing and is not counted.
 
 Why it costs time:
 One core decodes about 100 to 300 JPEG images of a megapixel per second, while one GPU classifies
-thousands. A 12-megapixel photo that the model sees at 224 x 224 is decoded in full only to be thrown
-away: libjpeg can decode it at a half, a quarter or an eighth of its size for a fraction of the work.
+thousands. A 12-megapixel photo that the model sees at 224 x 224 is decoded in full only to be
+thrown away: libjpeg can decode it at a half, a quarter or an eighth of its size for a fraction of
+the work.
 
 How to fix it:
-Decode only the pixels you need: PIL ``draft()`` before a large downscale, smaller uploads. On a GPU
-host decode there: ``torchvision.io.decode_jpeg(..., device="cuda")`` (torchvision below 0.29),
-TorchCodec from then on and for video, nvImageCodec or DALI for whole pipelines. Without a GPU spread
-decoding over processes, so that it overlaps the model.
+Decode only the pixels you need: PIL ``draft()`` before a large downscale, smaller uploads. On a
+GPU host decode there: ``torchvision.io.decode_jpeg(..., device="cuda")`` (torchvision below 0.29),
+TorchCodec from then on and for video, nvImageCodec or DALI for whole pipelines. Without a GPU
+spread decoding over processes, so that it overlaps the model.
 
 When to ignore it:
 Inputs arrive one at a time and the decoder already reads at the needed size: then decoding is the

@@ -88,7 +88,7 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
     kernels, precision = dense_kernels(evidence)
     if not len(kernels) or not faster_kernels_help(evidence):
         return
-    slow = {one: kernels[precision == one] for one in ("fp64", "fp32")}
+    slow = {one: kernels[precision == one] for one in ("fp64", "fp32") if one in precision}
     spent = {one: _exposed_ns(evidence, rows) for one, rows in slow.items()}
     if sum(spent.values()) < MIN_SHARE_OF_COMPUTE * evidence.exposed_ns("compute"):
         _refuse_if_unknown(evidence, kernels, kernels[precision == ""])

@@ -12,7 +12,8 @@ The CPU normally runs ahead and keeps a queue of kernels in front of the GPU. A 
 queue: afterwards the GPU idles whenever the host needs longer to issue a kernel than the GPU to
 run it, until the host is ahead again. It also forbids CUDA graphs. Without waits the request takes
 as long as the host's own work or the GPU's, whichever is longer: so the bound is the time spent
-waiting or the GPU's short idle gaps, whichever is shorter.
+waiting or the GPU's idle gaps of less than a millisecond, whichever is shorter. A longer gap is
+work of the host that needs the result, and would stay.
 
 How to fix it:
 Keep decisions on the GPU (`torch.where`, masks, `topk`, fixed-size outputs) and read everything
@@ -32,10 +33,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infprof.profiler.events import Kind
-from infprof.profiler.intervals import gaps, intersect, length
+from infprof.profiler.intervals import length
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
 from infprof.rules.hot_syncs import HotSyncs, hot_syncs
+from infprof.rules.launch_gaps import short_holes
 
 NEEDS: tuple[Need, ...] = ("device",)
 
@@ -46,10 +48,6 @@ KERNELS_PER_SYNC = 50
 """A trace without marked requests may hold many, each with its own final read: only waits more
 frequent than once in this many kernels cannot all be final reads of a model."""
 
-LONGEST_GAP_NS = 1_000_000
-"""A queue that runs ahead hides gaps like these. A longer one is work of the host that needs the
-result, or loading, or data that comes late: dropping the wait would not shorten it."""
-
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Judge the waits that more launches follow."""
@@ -59,7 +57,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     if not _frequent(evidence, found):
         return
     waits = evidence.per_request(length(evidence.timeline.busy(found.calls)))
-    idle = evidence.per_request(_short_idle_ns(evidence))
+    idle = evidence.per_request(length(short_holes(evidence)))
     high = min(waits, idle)
     tail = evidence.exposed_part_ns(found.calls, "python.sync")
     yield Finding(
@@ -80,11 +78,6 @@ def _frequent(evidence: Evidence, found: HotSyncs) -> bool:
         return found.count >= MIN_SYNCS * evidence.requests
     kernels = len(evidence.rows(Kind.KERNEL))
     return found.count >= MIN_SYNCS and found.count * KERNELS_PER_SYNC > kernels
-
-
-def _short_idle_ns(evidence: Evidence) -> int:
-    device = evidence.timeline.busy(evidence.inside(evidence.timeline.device_rows))
-    return length(intersect(gaps(device, LONGEST_GAP_NS), evidence.covered))
 
 
 FIX = Fix(

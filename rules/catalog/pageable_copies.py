@@ -103,10 +103,7 @@ def _pinned_per_request(evidence: Evidence) -> Iterator[Finding]:
     rows = np.concatenate(
         [evidence.named(Kind.OP, *PINNING), evidence.named(Kind.CALL, *PINNING)]
     ).astype(np.intp)
-    serving = [one.request.lane for one in evidence.breakdown.requests]
-    lanes = [lane for lane in serving if lane is not None]
-    if lanes:
-        rows = rows[np.isin(events.lane[rows], lanes)]
+    rows = rows[np.isin(events.lane[rows], _serving_lanes(evidence))]
     outermost = np.intersect1d(rows, evidence.timeline.outermost_ops)
     calls = rows[events.kind[rows] == Kind.CALL]
     if max(len(outermost), len(calls)) < max(evidence.requests, 2):
@@ -122,6 +119,14 @@ def _pinned_per_request(evidence: Evidence) -> Iterator[Finding]:
         fix=FIX,
         where=evidence.top(rows),
     )
+
+
+def _serving_lanes(evidence: Evidence) -> list[int]:
+    """Threads that serve requests; where none are marked, those that launch kernels."""
+    marked = {one.request.lane for one in evidence.breakdown.requests}
+    lanes = [lane for lane in marked if lane is not None]
+    launches = evidence.rows(Kind.CALL, names.call_class, "launch", "graph")
+    return lanes or [int(lane) for lane in np.unique(evidence.timeline.events.lane[launches])]
 
 
 FIX = Fix(

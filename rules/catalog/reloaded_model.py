@@ -2,13 +2,14 @@
 
 What it looks for:
 In every request: ranges and frames that load a model (``from_pretrained``, ``torch.load``,
-``load_state_dict``, a range named "load model"), or a burst of ops that fill tensors of the shapes of
-the layers' weights: initialisation, copies from a checkpoint, copies to the device. A burst counts if
-it writes weights of at least half of the model by size.
+``load_state_dict``, a range named "load model"), or a burst of ops that fill tensors of the shapes
+of the layers' weights: initialisation, copies from a checkpoint, copies to the device. A burst
+counts if it writes weights of at least half of the model by size.
 
 Why it costs time:
-Weights do not change between requests, so this is pure waste. 14 GB take 0.5 s over PCIe Gen4, 2 to
-5 s from NVMe; even a small model draws all its initial random numbers before they are overwritten.
+Weights do not change between requests, so this is pure waste. 14 GB take 0.5 s over PCIe Gen4, 2
+to 5 s from NVMe; even a small model draws all its initial random numbers before they are
+overwritten.
 
 How to fix it:
 Load once at start-up (module level, the lifespan hook of the web framework, ``setup()`` of the

@@ -1,22 +1,22 @@
 """The loop waits for its DataLoader: batches are loaded between model calls, not during them.
 
 What it looks for:
-Exposed time in the ranges that torch records around a DataLoader's ``__next__``. The single-process
-iterator means ``num_workers=0``: dataset, transforms and collate run on the thread that drives the
-model. Long waits of the multi-process iterator mean too few workers, or workers started anew for
-each request.
+Exposed time in the ranges that torch records around a DataLoader's ``__next__``. The
+single-process iterator means ``num_workers=0``: dataset, transforms and collate run on the thread
+that drives the model. Long waits of the multi-process iterator mean too few workers, or workers
+started anew for each request.
 
 Why it costs time:
-With no workers each step takes load time plus model time; with enough of them it takes the longer of
-the two. Each worker is a process, so it needs a core, and starting one costs 10 ms to seconds.
+With no workers each step takes load time plus model time; with enough of them it takes the longer
+of the two. Each worker is a process, so it needs a core, and starting one costs 10 ms to seconds.
 
 How to fix it:
 Set ``num_workers`` to load time over model time, rounded up, and at most one less than the usable
 cores; ``persistent_workers=True`` and one DataLoader for the life of the process keep them alive.
 
 When to ignore it:
-A server that handles one request at a time has no next batch to load ahead. On a host without spare
-cores workers take from the model what they give to the loader.
+A server that handles one request at a time has no next batch to load ahead. On a host without
+spare cores workers take from the model what they give to the loader.
 
 Catalogue: IP-PRE-005
 """
@@ -24,8 +24,6 @@ Catalogue: IP-PRE-005
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import numpy as np
 
 from infprof.profiler.events import Kind
 from infprof.profiler.timeline import Rows
@@ -35,7 +33,10 @@ from infprof.rules.finding import Finding, Fix, Saving
 NEEDS: tuple[Need, ...] = ("ops",)
 
 SERIAL = "_SingleProcessDataLoaderIter.__next__"
+"""How torch names the step of a loader without workers (``num_workers=0``)."""
+
 PARALLEL = "_MultiProcessingDataLoaderIter.__next__"
+"""Loading in worker processes: the main thread only waits for a finished batch."""
 
 MOST_WORKERS = 8
 """Workers the advice names at most: beyond, memory and shared-memory copies usually cost more than
@@ -48,6 +49,7 @@ loader = DataLoader(
     dataset, batch_size=32, num_workers={workers}, persistent_workers=True, prefetch_factor=4,{pin}
 )  # once per process, not once per request
 """
+"""Keyword by keyword what the findings of this rule advise."""
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
@@ -56,9 +58,10 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     parallel = evidence.rows(Kind.RANGE, lambda name: "yes" if PARALLEL in name else None, "yes")
     waited = evidence.exposed_part_ns(serial, "preprocess")
     if waited:
-        high = hideable_ns(evidence, waited)
+        known = evidence.header.machine.cpu.usable is not None
+        saving = Saving(0, hideable_ns(evidence, waited), "B" if known else "C")
         yield _finding(
-            evidence, serial, waited, Saving(0, high, "B" if evidence.header.machine.cpu.usable else "C"),
+            evidence, serial, waited, saving,
             "Load batches in worker processes",
             "on the thread that drives the model (num_workers=0)",
         )  # fmt: skip
@@ -72,20 +75,17 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 
 
 def hideable_ns(evidence: Evidence, loading_ns: int) -> int:
-    """How much of the loading the usable cores can hide behind the rest of the request.
+    """How much of the loading workers on all usable cores could hide behind the rest at best.
 
-    Beside a GPU one core drives the model and each other one loads. On a CPU-only host the model
-    wants all cores, so at best the loading spreads over them.
+    A worker on the only core would merely take turns with the model.
     """
     cores = evidence.header.machine.cpu.usable
     if cores is None:
         return loading_ns
-    if evidence.device_use != "used":
-        return loading_ns - -(-loading_ns // cores)
     if cores < 2:
         return 0
     rest_ns = evidence.wall_ns - loading_ns
-    return loading_ns - max(0, -(-loading_ns // (cores - 1)) - rest_ns)
+    return loading_ns - max(0, -(-loading_ns // cores) - rest_ns)
 
 
 def workers_for(evidence: Evidence, loading_ns: int) -> int:
@@ -116,5 +116,5 @@ def _finding(
             risk="Each worker holds a copy of the dataset object; never fork after CUDA is in use.",
             references=("https://docs.pytorch.org/docs/stable/data.html",),
         ),
-        where=evidence.top(np.asarray(rows)),
+        where=evidence.top(rows),
     )

@@ -3,22 +3,22 @@
 What it looks for:
 Inside one request the same sequence of layers, with the same shapes and a leading dimension of 1,
 four times or more in a row. Loops that feed their own output back are left out: a stack of equal
-layers, token-by-token generation, a recurrent cell, diffusion steps. So are passes of which each one
-saturates the processor, for a batch could not run them faster.
+layers, token-by-token generation, a recurrent cell, diffusion steps. So are passes of which each
+one saturates the processor, for a batch could not run them faster.
 
 Why it costs time:
-Each pass pays for dispatch, launches and for reading the weights, whatever the batch: T(B) = a + b B.
-Items one by one cost N (a + b), one batch costs a + N b. A single item seldom fills a GPU, and small
-matrix-vector products leave CPU cores waiting for memory.
+Each pass pays for dispatch, launches and for reading the weights, whatever the batch: T(B) = a + b
+B. Items one by one cost N (a + b), one batch costs a + N b. A single item seldom fills a GPU, and
+small matrix-vector products leave CPU cores waiting for memory.
 
 How to fix it:
 Stack the items and call the model once: ``torch.stack``, padding or buckets where lengths differ,
 ``batch_size=`` in a transformers pipeline.
 
 When to ignore it:
-Memory does not hold the batch, the first answer must leave before the last item is in, or the passes
-are different models of one architecture on one input (an ensemble: see ``torch.func``). Batched
-results differ from single ones in the last bits.
+Memory does not hold the batch, the first answer must leave before the last item is in, or the
+passes are different models of one architecture on one input (an ensemble: see ``torch.func``).
+Batched results differ from single ones in the last bits.
 
 Catalogue: IP-BAT-001
 """
@@ -31,7 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from infprof.profiler.events import Kind
-from infprof.profiler.intervals import Intervals, clip, intersect, intervals, length
+from infprof.profiler.intervals import Intervals, intersect, intervals, length
 from infprof.profiler.timeline import Request, Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
@@ -44,12 +44,12 @@ MIN_PASSES = 4
 """Two or three equal passes are often two inputs by design (a pair to compare, test-time flips)."""
 
 SATURATED_FLOPS_PER_NS_PER_CORE = 20
-"""A core at 2.5 GHz with AVX2 peaks at 80 FLOP/ns (two fused multiply-adds of eight floats). A single
-item that gets a quarter of it spends its time on arithmetic, which a batch does not reduce."""
+"""A core at 2.5 GHz with AVX2 peaks at 80 FLOP/ns (two fused multiply-adds of eight floats). A
+single item that gets a quarter of it is busy with arithmetic, which a batch does not reduce."""
 
 FILLING_KERNEL_NS = 20_000
-"""Kernels of a single item that run this long on average are not bound by launching, and fill enough
-of the device that nothing can be promised for a batch: then only host time counts."""
+"""Kernels of a single item that run this long on average are not bound by launching, and fill
+enough of the device that nothing can be promised for a batch: then only host time counts."""
 
 FEEDBACK_PARTS = (1, 2, 3, 4)
 """A loop feeds back its whole output or an equal part of it: two for a learned variance, three and
@@ -85,8 +85,10 @@ class Passes:
     """Layers of one pass."""
     host: Intervals
     """From the first layer to the end of the last one."""
-    until_end: Intervals
+    until_done: Intervals
     """The same, and the time after it in which the device finishes."""
+    kernels: Rows
+    """What the passes launched."""
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
@@ -101,22 +103,26 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     ]
     if not found:
         return
-    high, low = (_saved(evidence, found, only_host=only_host) for only_host in (False, True))
-    count = min(one.count for one in found)
-    per_request = sum(one.count for one in found) / len(found)
-    layers = np.concatenate([one.rows for one in found])
+    host, both = (
+        [_exposed_ns(evidence, one, only_host=only_host) for one in found]
+        for only_host in (True, False)
+    )
+    count = sum(one.count for one in found) / len(found)
+    exposed = evidence.per_request(sum(both))
     yield Finding(
-        title=f"Run the {per_request:.0f} items of a request as one batch",
+        title=f"Run the {count:.0f} items of a request as one batch",
         why=(
             f"{len(found)} of {evidence.requests} requests run the same {len(found[0].ops)} layers"
-            f" at least {count} times in a row with a leading dimension of 1."
-            f" Those passes expose {(high * count) / (count - 1) / 1e6:.2f} ms of each request"
-            f" ({100 * evidence.share(high) * count / (count - 1):.0f} % of its wall)."
+            f" {count:.0f} times in a row with a leading dimension of 1."
+            f" Those passes expose {exposed / 1e6:.2f} ms of each request"
+            f" ({100 * evidence.share(exposed):.0f} % of its wall)."
         ),
         stage="compute",
-        saving=Saving(low, high, "C"),
+        saving=Saving(
+            _all_but_one(evidence, found, host), _all_but_one(evidence, found, both), "C"
+        ),
         fix=FIX,
-        where=evidence.top(layers),
+        where=evidence.top(np.concatenate([one.rows for one in found])),
     )
 
 
@@ -131,21 +137,24 @@ def passes_of(evidence: Evidence, rows: Rows, request: Request) -> Passes | None
     mine = mine[events.lane[mine] == lanes[np.argmax(counts)]]
     ops = layer_ops(evidence, mine)
     tokens = events.name[mine].astype(np.int64) << 32 | events.shapes[mine].astype(np.int64)
-    for start, period, count in repetitions(tokens, MIN_PASSES):
+    for start, period, times in repetitions(tokens, MIN_PASSES):
         block = [op for op in ops[start : start + period] if op is not None]
         if len(block) == period and one_item(block) and not feeds_itself(block):
-            chosen = mine[start : start + period * count]
-            first, last = int(events.start_ns[chosen[0]]), int(events.end_ns[chosen].max())
-            after = start + period * count
-            end = int(events.start_ns[mine[after]]) if after < len(mine) else request.end_ns
-            return Passes(
-                chosen,
-                count,
-                block,
-                intervals([first], [last]),
-                intervals([first], [max(last, end)]),
-            )
+            chosen = mine[start : start + period * times]
+            return Passes(chosen, times, block, *_spans(evidence, chosen))
     return None
+
+
+def _spans(evidence: Evidence, rows: Rows) -> tuple[Intervals, Intervals, Rows]:
+    """When the host was in the passes, when the device too, and the kernels launched meanwhile."""
+    timeline, events = evidence.timeline, evidence.timeline.events
+    low, high = int(events.start_ns[rows[0]]), int(events.end_ns[rows].max())
+    kernels = timeline.by_kind[Kind.KERNEL]
+    launch = timeline.launch_of[kernels]
+    issued = events.start_ns[launch]
+    kernels = kernels[(launch >= 0) & (issued >= low) & (issued < high)]
+    end = max(high, int(events.end_ns[kernels].max())) if len(kernels) else high
+    return intervals([low], [high]), intervals([low], [end]), kernels
 
 
 def one_item(block: list[LayerOp]) -> bool:
@@ -177,21 +186,21 @@ def saturated(evidence: Evidence, passes: Passes) -> bool:
     return work >= SATURATED_FLOPS_PER_NS_PER_CORE * cores * time_ns
 
 
-def _saved(evidence: Evidence, found: list[Passes], *, only_host: bool) -> int:
-    """Exposed time of all passes but one, per request."""
-    python = evidence.breakdown.exposed_intervals("python")
+def _exposed_ns(evidence: Evidence, passes: Passes, *, only_host: bool) -> int:
+    """Exposed host time of the passes, and the exposed compute that a batch could shrink."""
+    host_ns = length(intersect(passes.host, evidence.breakdown.exposed_intervals("python")))
+    if only_host or _fills_device(evidence, passes):
+        return host_ns
     compute = evidence.breakdown.exposed_intervals("compute")
-    total = 0
-    for one in found:
-        time_ns = length(intersect(one.host, python))
-        if not only_host and not _fills_device(evidence, one):
-            time_ns += length(intersect(one.until_end, compute))
-        total += time_ns * (one.count - 1) // one.count
-    return evidence.per_request(total)
+    return host_ns + length(intersect(passes.until_done, compute))
+
+
+def _all_but_one(evidence: Evidence, found: list[Passes], times_ns: list[int]) -> int:
+    """What is left out when all passes of a request become one, per request."""
+    saved = (time * (one.count - 1) // one.count for one, time in zip(found, times_ns, strict=True))
+    return evidence.per_request(sum(saved))
 
 
 def _fills_device(evidence: Evidence, passes: Passes) -> bool:
-    kernels = evidence.timeline.events.intervals(evidence.timeline.by_kind[Kind.KERNEL])
-    low, high = int(passes.until_end.start[0]), int(passes.until_end.end[0])
-    mine = clip(kernels, low, high)
-    return len(mine.start) > 0 and length(mine) >= FILLING_KERNEL_NS * len(mine.start)
+    time_ns = int(evidence.timeline.durations(passes.kernels).sum())
+    return len(passes.kernels) > 0 and time_ns >= FILLING_KERNEL_NS * len(passes.kernels)

@@ -19,10 +19,10 @@ warm up before serving, one run per input shape.
 
 When to ignore it:
 Against compiling: shapes that change with each request (recompiles, each 1 to 100 s); Python
-control flow on values, or custom operators that the compiler does not know (graph breaks); processes
-too short-lived for the build time; kernels already at the roofline, dense ones above all. Against
-TensorRT moreover: engines are bound to one GPU type and version, unsupported operators fall back
-piece by piece, and low precision needs its own accuracy check. A launch-bound forward is
+control flow on values, or custom operators that the compiler does not know (graph breaks);
+processes too short-lived for the build time; kernels already at the roofline, dense ones above all.
+Against TensorRT moreover: engines are bound to one GPU type and version, unsupported operators fall
+back piece by piece, and low precision needs its own accuracy check. A launch-bound forward is
 launch-bound-forward's case.
 
 Catalogue: IP-LCH-002, IP-CFB-001
@@ -59,13 +59,13 @@ NOT_FUSIBLE = re.compile(r"(?i)sort|scan|embedding|upsample|pool|nms|distributio
 """Kernels of that kind which a compiler leaves as they are."""
 
 FUSIBLE_OPS = frozenset(
-    f"aten::{name}" for name in (
-        "add", "add_", "sub", "mul", "mul_", "div", "div_", "relu", "relu_", "gelu", "silu",
-        "silu_", "sigmoid", "tanh", "exp", "pow", "rsqrt", "sqrt", "neg", "clamp", "where", "hardtanh",
-        "hardtanh_", "hardswish", "hardswish_", "leaky_relu", "softmax", "layer_norm", "batch_norm",
-        "group_norm", "rms_norm", "mean", "sum", "cat", "contiguous", "clone", "dropout",
-    )
-)  # fmt: skip
+    f"aten::{name}"
+    for name in (
+        "add add_ sub mul mul_ div div_ relu relu_ gelu silu silu_ sigmoid tanh exp pow rsqrt sqrt "
+        "neg clamp where hardtanh hardtanh_ hardswish hardswish_ leaky_relu softmax layer_norm "
+        "batch_norm group_norm rms_norm mean sum cat contiguous clone"
+    ).split()
+)
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:

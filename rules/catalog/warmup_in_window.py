@@ -2,17 +2,19 @@
 
 What it looks for:
 Loading of device code (module and lazy function loading), torch.compile at work, launches,
-allocations and ops that stay silent for 10 ms while the device idles (context creation, TorchScript
-fusion, autotuning), and a first analysed request that takes over three times the median of the
-others. Reported from 2 % of the wall on whatever the saving, because it makes other findings doubtful.
+allocations and ops that stay silent for 10 ms while the device idles (context creation,
+TorchScript fusion, autotuning), and a first analysed request that takes over three times the
+median of the others. Reported from 2 % of the wall on whatever the saving, because it makes other
+findings doubtful.
 
 Why it costs time:
-A CUDA context takes 0.2 to 1 s, loading a library's kernels as much, a compilation 1 to 100 s. Users
-of the first requests wait for it; averages of a short window are mostly made of it.
+A CUDA context takes 0.2 to 1 s, loading a library's kernels as much, a compilation 1 to 100 s.
+Users of the first requests wait for it; averages of a short window are mostly made of it.
 
 How to fix it:
 Before measuring, and before the server reports ready, run each input shape a few times. Keep
-compiled code on disk between processes. ``CUDA_MODULE_LOADING=EAGER`` moves kernel loading to start-up.
+compiled code on disk between processes. ``CUDA_MODULE_LOADING=EAGER`` moves kernel loading to
+start-up.
 
 When to ignore it:
 You measured the cold start on purpose. If compiling shows up again after warm-up, shapes keep
@@ -34,6 +36,7 @@ from infprof.rules.one_time_work import OneTimeWork, longest_holders, one_time_w
 
 NEEDS: tuple[Need, ...] = ("ops",)
 ALWAYS_REPORT = True
+"""One-time work in the window makes every other number doubtful, whatever it costs."""
 
 VALIDITY_SHARE = 0.02
 """Repeated runs differ by 1 to 2 % anyway; one-time work below that cannot change a conclusion."""
