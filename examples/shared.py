@@ -21,7 +21,8 @@ def arguments(about: str | None, requests: int = 40) -> argparse.Namespace:
 def leave_without_gpu() -> None:
     """End the program with one plain sentence where there is no GPU to show this on."""
     if not torch.cuda.is_available():
-        sys.exit(print("This example needs an NVIDIA GPU, and torch sees none here."))
+        print("This example needs an NVIDIA GPU, and torch sees none here.")
+        sys.exit()
 
 
 def photo(width: int, height: int, seed: int) -> Image.Image:
@@ -29,5 +30,6 @@ def photo(width: int, height: int, seed: int) -> Image.Image:
     random = np.random.default_rng(seed)
     rough = random.integers(0, 256, (height // 64 + 1, width // 64 + 1, 3), dtype=np.uint8)
     smooth = Image.fromarray(rough).resize((width, height), Image.Resampling.BICUBIC)
-    grain = random.normal(0, 6, (height, width, 1))
+    tile = random.normal(0, 6, (256, 256, 1)).astype(np.float32)
+    grain = np.tile(tile, (height // 256 + 1, width // 256 + 1, 1))[:height, :width]
     return Image.fromarray(np.clip(np.asarray(smooth) + grain, 0, 255).astype(np.uint8))

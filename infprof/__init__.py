@@ -1,8 +1,8 @@
 """Why is this PyTorch inference slow, and what would fixing it buy me?
 
-``@infprof.profile`` on the function that serves a request, ``infprof.annotate`` on its stages, or nothing
-at all and ``infprof run script.py``. Names are loaded when first used, so importing this is nearly free
-and never imports torch.
+``@infprof.profile`` on the function that serves a request, ``infprof.annotate`` on its stages, or
+nothing at all and ``infprof run script.py``. Names are loaded when first used, so importing this is
+nearly free and never imports torch.
 """
 
 from __future__ import annotations

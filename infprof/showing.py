@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from infprof.profiler.doctor import examine
 from infprof.profiler.recording import BadInput
@@ -28,7 +29,12 @@ def show_rule(rule: str) -> None:
     module = catalog().get(rule)
     if module is None:
         raise BadInput(f"{rule}: no such rule; `infprof rules` lists them all")
-    Console().print(f"{rule}\n\n{(module.__doc__ or '').strip()}", markup=False, highlight=False)
+    console = Console()
+    console.print(Text(rule, "bold"))
+    for paragraph in (module.__doc__ or "").strip().split("\n\n"):
+        head, _, body = paragraph.rpartition(":\n")
+        console.print(Text(f"\n{head}", "bold") if head else "", highlight=False)
+        console.print(Text(" ".join(body.split())))
 
 
 def show_doctor() -> None:

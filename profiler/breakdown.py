@@ -1,7 +1,7 @@
 """The Breakdown: every nanosecond of a request's wall belongs to exactly one leaf of one stage.
 
-Basis ``occupancy`` (CATALOGUE 3.4): leaves claim time in order of priority, and what nobody claims is
-``unattributed``. Another basis is another function ``Timeline -> Breakdown``.
+Basis ``occupancy`` (CATALOGUE 3.4): leaves claim time in order of priority, and what nobody claims
+is ``unattributed``. Another basis is another function ``Timeline -> Breakdown``.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class RequestBreakdown:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """The composition of all analysed requests. Sums of exposed time equal the wall, in integers."""
+    """The composition of all analysed requests; exposed times sum to the wall, in integers."""
 
     basis: Basis
     requests: tuple[RequestBreakdown, ...]
@@ -77,7 +77,8 @@ class Breakdown:
 
     @cached_property
     def stages(self) -> dict[str, tuple[int, int]]:
-        """``stage -> (exposed_ns, busy_ns)`` in the order of ``STAGES``; absent stages are left out.
+        """``stage -> (exposed_ns, busy_ns)`` in the order of ``STAGES``; absent stages are left
+        out.
 
         Busy time of a stage sums its leaves, so leaves that run at once count twice in it.
         """

@@ -24,7 +24,8 @@ def write_events(path: Path, events: Events) -> None:
 
 
 def read_events(path: Path) -> Events:
-    """Read what ``write_events`` wrote. Raises ``ValueError`` or ``OSError`` (arrow's own are both)."""
+    """Read what ``write_events`` wrote. Raises ``ValueError`` or ``OSError`` (arrow's own are
+    both)."""
     table = parquet.read_table(path, read_dictionary=["name", "shapes"]).combine_chunks()
     columns = {
         column: table[column].to_numpy().astype(TYPES[column], copy=False)

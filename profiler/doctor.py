@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from infprof.profiler.collectors import Unavailable
-from infprof.profiler.cpu_limits import cpu_limits
-from infprof.profiler.nvml_devices import connect
-from infprof.profiler.quiet_files import names, read
+from infprof.profiler.probes.cpu_limits import cpu_limits
+from infprof.profiler.probes.nvml_devices import connect
+from infprof.profiler.probes.quiet_files import names, read
 from infprof.profiler.torch_install import TorchInstall, torch_install
 
 _CAP_SYS_PTRACE = 19
@@ -147,7 +147,7 @@ def check_py_spy() -> Check:
     program = shutil.which("py-spy") or (str(beside) if os.access(beside, os.X_OK) else None)
     if program is None:
         return Check("py-spy", False, "not found: no Python stacks", "pip install py-spy")
-    return Check("py-spy", True, f"{program}: Python stacks are sampled")
+    return Check("py-spy", True, f"{program}: stacks of a live process can be read")
 
 
 def check_ptrace(root: Path = Path("/")) -> Check:

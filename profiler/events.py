@@ -48,7 +48,7 @@ class Flag(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Columns of one length, sorted by start. ``-1`` in an index, size or id column means unknown."""
+    """Columns of one length, sorted by start. ``-1`` as an index, size or id means unknown."""
 
     kind: npt.NDArray[np.int8]
     lane: npt.NDArray[np.int32]

@@ -1,7 +1,7 @@
 """Pure algebra on sets of half-open nanosecond intervals; the only place that does it.
 
-A *set* here is an ``Intervals`` whose members are sorted, disjoint and non-empty (``union`` makes one).
-All times are int64 nanoseconds, so lengths add up exactly.
+A *set* here is an ``Intervals`` whose members are sorted, disjoint and non-empty (``union`` makes
+one). All times are int64 nanoseconds, so lengths add up exactly.
 """
 
 from __future__ import annotations

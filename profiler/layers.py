@@ -22,8 +22,8 @@ SHORT_GAP_NS = 200_000
 a sleep, a socket or a disk read that a request would feel takes longer."""
 
 LONG_CPU_OP_NS = 100_000
-"""Beside a GPU, an op that launches nothing and runs this long computes on the CPU; a shorter one is
-a view or a shape query, which is framework dispatch (5 to 15 us each, CATALOGUE section 0)."""
+"""Beside a GPU, an op that launches nothing and runs this long computes on the CPU; a shorter one
+is a view or a shape query, which is framework dispatch (5 to 15 us each, CATALOGUE section 0)."""
 
 COPY_CALL_NS = 100_000
 """What a copy call may take whatever it copies: some ten times its usual cost on the host."""

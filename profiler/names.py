@@ -1,7 +1,7 @@
 """What an event's name says about it: kernel families, API calls, copies, library frames.
 
-Names decay with each library release, so the patterns are data (``names.json``), tried in order, the
-first match wins. A name that no pattern knows is ``other``: unknown, never "no".
+Names decay with each library release, so the patterns are data (``names.json``), tried in order,
+the first match wins. A name that no pattern knows is ``other``: unknown, never "no".
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def kernel_family(name: str) -> str:
 
 @cache
 def kernel_precision(name: str) -> str | None:
-    """``fp64``, ``fp32``, ``tf32``, ``fp16``, ``bf16``, ``fp8`` or ``int8`` math; ``None`` unknown."""
+    """``fp64``, ``fp32``, ``tf32``, ``fp16``, ``bf16``, ``fp8``, ``int8``; ``None`` is unknown."""
     return _first_match("kernel_precision", name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infprof.profiler.events import Kind
+from infprof.reports import wording
 from infprof.reports.report import Note, Quality
 from infprof.rules.evidence import Evidence
 
@@ -44,8 +45,8 @@ def _limits(evidence: Evidence) -> list[Note]:
     unknown = evidence.share(evidence.exposed_ns("unattributed"))
     if unknown > UNATTRIBUTED_SHARE:
         text = (
-            f"{unknown:.0%} of the wall could not be attributed to a stage; every verdict is less "
-            "certain by that much. Mark what runs there with infprof.annotate."
+            f"{wording.share(unknown)} of the wall could not be attributed to a stage; every verdict "
+            "is less certain by that much. Mark what runs there with infprof.annotate."
         )
         found.append(Note(code="unattributed", text=text))
     if device_hidden(evidence):
@@ -62,8 +63,8 @@ def _latency_limits(evidence: Evidence) -> list[Note]:
     latency, found = evidence.latency, []
     if latency.distortion is not None and latency.distortion > DISTORTION:
         text = (
-            f"Requests took {latency.distortion:.1f} times as long under the tracer: shares of "
-            "Python and dispatch are overstated."
+            f"Requests took {wording.number(latency.distortion)} times as long under the tracer: "
+            "shares of Python and dispatch are overstated."
         )
         found.append(Note(code="distortion", text=text))
     if len(evidence.recording.requests) and latency.requests < FEW_REQUESTS:
@@ -74,8 +75,8 @@ def _latency_limits(evidence: Evidence) -> list[Note]:
         found.append(Note(code="few-requests", text=text))
     if latency.spread is not None and latency.spread > NOISY_SPREAD:
         text = (
-            f"Latency varies: the middle half of the requests spans {latency.spread:.0%} of the "
-            "median. Differences smaller than that are noise."
+            "Latency varies: the middle half of the requests spans "
+            f"{wording.share(latency.spread)} of the median. Smaller differences are noise."
         )
         found.append(Note(code="noise", text=text))
     return found

@@ -83,7 +83,7 @@ class BreakdownRow(_Model):
     requests: int
     stages: list[StageRow] = Field(default_factory=list)
     absent: list[str] = Field(default_factory=list)
-    """Stages that cannot exist here (no GPU: no ``h2d``, no ``d2h``), which is not the same as 0."""
+    """Stages that cannot exist here (no GPU: no ``h2d``, no ``d2h``): that is not 0 %."""
 
 
 class Copy(_Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from infprof.reports import wording
 from infprof.reports.quality import device_hidden
 from infprof.reports.report import VerdictSentence
 from infprof.rules.engine import GATE_SHARE
@@ -14,11 +15,12 @@ WORDS = {
     "h2d": ("copy-bound", "copying the input to the GPU"),
     "d2h": ("copy-bound", "copying results back from the GPU"),
     "postprocess": ("output-bound", "postprocessing on the CPU"),
-    "python": ("host-bound", "Python and framework overhead"),
+    "python": ("host-bound", "in Python and framework overhead"),
     "queue": ("queue-bound", "waiting in a queue"),
-    "profiler": ("unknown", "the profiler itself"),
-    "unattributed": ("unknown", "nothing that could be attributed to a stage"),
+    "profiler": ("unknown", "in the profiler itself"),
+    "unattributed": ("unknown", "where nothing tells which stage it is"),
 }
+"""What limits a request, and what it does then: it "spends 40 % of its time ..."."""
 
 PYTHON_LIMITS = {
     "python.alloc": "allocation-bound",
@@ -48,9 +50,10 @@ def sentence(evidence: Evidence, found: list[tuple[str, Finding]], level: str) -
     share = stages[stage] / wall
     limit, activity = _limit(evidence, stage)
     if stage == "python" and found and found[0][0] == "warmup-in-window":
-        limit, activity = "warm-up", "a one-time warm-up"
-    what = "a request" if len(evidence.recording.requests) else "the trace"
-    text = f"{share:.0%} of the time of {what} ({_ms(stages[stage], evidence)}) goes to {activity}"
+        limit, activity = "warm-up", "on a one-time warm-up"
+    who = "A request" if len(evidence.recording.requests) else "The program in this trace"
+    time = wording.ms(evidence.per_request(stages[stage]) / 1e6)
+    text = f"{who} spends {wording.share(share)} of its time ({time}) {activity}"
     text += f": it is {limit}." if limit != "unknown" else "."
     return VerdictSentence(
         stage=stage, share=share, limit=limit, sentence=f"{text} {_advice(evidence, found, level)}"
@@ -67,18 +70,13 @@ def _limit(evidence: Evidence, stage: str) -> tuple[str, str]:
     return WORDS[stage]
 
 
-def _ms(total_ns: int, evidence: Evidence) -> str:
-    value = evidence.per_request(total_ns) / 1e6
-    return f"{value:.3g} ms" if value < 1000 else f"{value / 1000:.3g} s"
-
-
 def _advice(evidence: Evidence, found: list[tuple[str, Finding]], level: str) -> str:
     worth = [one for one in found if evidence.share(one[1].saving.high_ns) >= GATE_SHARE]
     if worth:
         rule, first = worth[0]
         return f"First: {first.title[0].lower()}{first.title[1:]} ({rule})."
     if found:
-        return f"Nothing that was found would save {GATE_SHARE:.0%} or more."
+        return f"Nothing that was found would save {100 * GATE_SHARE:g} % or more."
     if level == "good":
         return "No rule found anything worth changing."
     return "No rule found anything worth changing in what could be measured."

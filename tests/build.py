@@ -2,9 +2,9 @@
 
 ``"main: 10-12 call cudaLaunchKernel #1 | s7: 11-20 kernel gemm #1 | main: 0-9 range io:read"``
 
-Lanes are ``main``, ``t2`` ... (threads) and ``s7`` (streams). After the kind comes the name. ``#n`` is
-a correlation id, ``@n`` a size in bytes, ``{...}`` an op's shapes, ``!autograd`` or ``!graph`` a flag.
-A ``request`` is ``main: 0-100 request`` with an optional phase (traced by default).
+Lanes are ``main``, ``t2`` ... (threads) and ``s7`` (streams). After the kind comes the name. ``#n``
+is a correlation id, ``@n`` a size in bytes, ``{...}`` an op's shapes, ``!autograd`` or ``!graph`` a
+flag. A ``request`` is ``main: 0-100 request`` with an optional phase (traced by default).
 """
 
 from __future__ import annotations

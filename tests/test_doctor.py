@@ -11,7 +11,7 @@ import pytest
 from infprof.profiler import doctor
 from infprof.profiler.collectors import Unavailable
 from infprof.profiler.doctor import Check, examine
-from infprof.profiler.nvml_devices import connect
+from infprof.profiler.probes.nvml_devices import connect
 from infprof.profiler.torch_install import TorchInstall, torch_install
 from tests.fake_nvml import FakeGpu, FakeNvml
 

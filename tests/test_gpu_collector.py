@@ -11,8 +11,8 @@ import pytest
 
 from infprof.profiler.collectors import Facts, Target, Unavailable
 from infprof.profiler.collectors.gpu import UNITS, Collector, device_order
-from infprof.profiler.nvml_devices import connect, visible_devices
-from infprof.profiler.nvml_questions import ProcessUtilization
+from infprof.profiler.probes.nvml_devices import connect, visible_devices
+from infprof.profiler.probes.nvml_questions import ProcessUtilization
 from tests.fake_nvml import FakeGpu, FakeNvml
 
 ME = os.getpid()

@@ -13,8 +13,8 @@ import pytest
 
 from infprof.profiler.collectors import Facts, Target, Unavailable
 from infprof.profiler.collectors.host import UNITS, Collector
-from infprof.profiler.cpu_limits import CpuLimits, cpu_limits
-from infprof.profiler.host_probes import (
+from infprof.profiler.probes.cpu_limits import CpuLimits, cpu_limits
+from infprof.profiler.probes.host import (
     QuickProbe,
     SlowProbe,
     ThreadShares,
@@ -22,9 +22,9 @@ from infprof.profiler.host_probes import (
     network,
     pressure,
 )
-from infprof.profiler.proc import ProcessTree, Scheduled, numbers, scheduled, stat
-from infprof.profiler.quiet_files import names, read
-from infprof.profiler.sampler import Ended
+from infprof.profiler.probes.proc import ProcessTree, Scheduled, numbers, scheduled, stat
+from infprof.profiler.probes.quiet_files import names, read
+from infprof.profiler.probes.sampler import Ended
 
 
 def write(root: Path, files: dict[str, str]) -> Path:

@@ -19,9 +19,9 @@ ROOMS = ("profiler", "rules", "reports")
 CAPTURE = ("collectors", "importers", "session", "launch", "attach", "assemble", "child")
 HEAVY = {
     "torch": ("profiler/collectors", "profiler/doctor.py", "profiler/torch_install.py"),
-    "pynvml": ("profiler/collectors", "profiler/nvml_devices.py", "profiler/nvml_questions.py"),
+    "pynvml": ("profiler/collectors", "profiler/probes"),
     "nvtx": ("profiler/annotate.py",),
-    "psutil": ("profiler/collectors", "profiler/proc.py", "profiler/host_probes.py"),
+    "psutil": ("profiler/collectors", "profiler/probes"),
     "click": ("infprof/cli.py",),
     "jinja2": ("reports/as_html.py",),
 }

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import pytest
 
 from infprof.profiler.clock import epoch_offset_ns, now_ns
-from infprof.profiler.rates import Rates
+from infprof.profiler.probes.rates import Rates
+from infprof.profiler.probes.sampler import Ended, Points, Sampler, collected
 from infprof.profiler.recording import Series
-from infprof.profiler.sampler import Ended, Points, Sampler, collected
 
 
 class Clock:

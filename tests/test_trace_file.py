@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from infprof.profiler import trace_file
 from infprof.profiler.importers import open_trace
+from infprof.profiler.kineto import trace_file
 from infprof.profiler.recording import BadInput
 
 EVENT = {"ph": "X", "cat": "cpu_op", "name": "aten::mm", "pid": 1, "tid": 1, "ts": 1, "dur": 2}

@@ -1,8 +1,8 @@
 """One source of facts per file, named for what it sees.
 
-A sampling collector is a class ``Collector`` with ``start(target)`` and ``stop() -> Facts``. ``start``
-raises ``Unavailable("why")`` when the source is not there: an ordinary answer, not an error. A
-collector derives nothing, keeps nothing after ``stop`` and undoes whatever it did.
+A sampling collector is a class ``Collector`` with ``start(target)`` and ``stop() -> Facts``.
+``start`` raises ``Unavailable("why")`` when the source is not there: an ordinary answer, not an
+error. A collector derives nothing, keeps nothing after ``stop`` and undoes whatever it did.
 """
 
 from __future__ import annotations

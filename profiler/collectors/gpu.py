@@ -14,18 +14,18 @@ from typing import Any
 
 from infprof.profiler.clock import now_ns
 from infprof.profiler.collectors import Facts, Target, Unavailable
-from infprof.profiler.nvml_devices import connect, visible_devices
-from infprof.profiler.nvml_questions import (
+from infprof.profiler.probes.nvml_devices import connect, visible_devices
+from infprof.profiler.probes.nvml_questions import (
     Lost,
     Question,
     describe,
     pcie_questions,
     quick_questions,
 )
-from infprof.profiler.proc import ProcessTree
-from infprof.profiler.quiet_files import read
+from infprof.profiler.probes.proc import ProcessTree
+from infprof.profiler.probes.quiet_files import read
+from infprof.profiler.probes.sampler import Ended, Sampler, collected
 from infprof.profiler.recording import Machine, Note, Series
-from infprof.profiler.sampler import Ended, Sampler, collected
 
 UNITS = {
     "gpu.utilization": "%",

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 from infprof.profiler.collectors import Facts, Target, Unavailable
-from infprof.profiler.cpu_limits import CpuLimits, cpu_limits
-from infprof.profiler.host_probes import QuickProbe, SlowProbe
-from infprof.profiler.proc import ProcessTree
-from infprof.profiler.quiet_files import read
+from infprof.profiler.probes.cpu_limits import CpuLimits, cpu_limits
+from infprof.profiler.probes.host import QuickProbe, SlowProbe
+from infprof.profiler.probes.proc import ProcessTree
+from infprof.profiler.probes.quiet_files import read
+from infprof.profiler.probes.sampler import Ended, Sampler, collected
 from infprof.profiler.recording import Cpu, Machine, Note, Series
-from infprof.profiler.sampler import Ended, Sampler, collected
 
 UNITS = {
     "host.cpu": "%",  # of one CPU: a tree that keeps three CPUs busy has 300

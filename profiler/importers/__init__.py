@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infprof.profiler import registry, trace_file
+from infprof.profiler import registry
+from infprof.profiler.kineto import trace_file
 from infprof.profiler.recording import BadInput, Recording
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from infprof.profiler import kineto_header, trace_file, trace_json, trace_salvage
-from infprof.profiler.kineto_lanes import lane_names
-from infprof.profiler.kineto_rows import rows_of
-from infprof.profiler.kineto_times import base_of, marked_windows, span_of, times_of, windows_of
+from infprof.profiler.kineto import document, header, salvage, trace_file
+from infprof.profiler.kineto.document import ChromeTrace
+from infprof.profiler.kineto.lanes import lane_names
+from infprof.profiler.kineto.rows import rows_of
+from infprof.profiler.kineto.times import base_of, marked_windows, span_of, times_of, windows_of
 from infprof.profiler.recording import SCHEMA, BadInput, Header, Recording, Subject
-from infprof.profiler.trace_json import ChromeTrace
 
 SIGNS = (b'"traceEvents"', b'"ph"', b'"deviceProperties"', b'"baseTimeNanoseconds"')
 BOM = b"\xef\xbb\xbf"
@@ -40,9 +40,9 @@ def read(path: Path) -> Recording:
 
 def _parse(data: bytes) -> ChromeTrace:
     try:
-        return trace_json.read(data)
+        return document.read(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return trace_salvage.salvage(data)
+        return salvage.salvage(data)
 
 
 def _recording(path: Path, trace: ChromeTrace) -> Recording:
@@ -50,12 +50,12 @@ def _recording(path: Path, trace: ChromeTrace) -> Recording:
     times = times_of(trace.events, base_ns)
     rows = rows_of(times, lane_names(trace.events))
     has_counters = any(event.cat == "cuda_profiler_range" for event in times.events)
-    header = Header(
+    made = Header(
         schema=SCHEMA,
         subject=Subject(kind="trace", name=path.name),
-        machine=kineto_header.machine(trace.about),
-        missing=kineto_header.missing(rows.events, has_counters, cut=bool(trace.cuts)),
-        notes=kineto_header.notes(rows.events),
+        machine=header.machine(trace.about),
+        missing=header.missing(rows.events, has_counters, cut=bool(trace.cuts)),
+        notes=header.notes(rows.events),
         lanes=rows.lanes,
         windows=windows_of(times) or marked_windows(trace.events, base_ns),
         span_ns=span_of(times),
@@ -63,4 +63,4 @@ def _recording(path: Path, trace: ChromeTrace) -> Recording:
         cuts=trace.cuts,
         requests_seen=len(rows.requests),
     )  # fmt: skip
-    return Recording(header, rows.events, rows.requests)
+    return Recording(made, rows.events, rows.requests)

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from infprof.profiler.intervals import Int64Array
-from infprof.profiler.kineto_lanes import id_of
+from infprof.profiler.kineto.document import About, Event
+from infprof.profiler.kineto.lanes import id_of
+from infprof.profiler.kineto.numbers import LATEST_NS, nanoseconds
 from infprof.profiler.recording import Window
-from infprof.profiler.trace_json import About, Event
-from infprof.profiler.trace_numbers import LATEST_NS, nanoseconds
 
 WINDOW = "PyTorch Profiler"
 """How the tracer names the stretches that it watched."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from infprof.profiler.proc import ProcessTree, Scheduled, numbers, scheduled, stat, threads
-from infprof.profiler.quiet_files import read
-from infprof.profiler.rates import Rates
+from infprof.profiler.probes.proc import ProcessTree, Scheduled, numbers, scheduled, stat, threads
+from infprof.profiler.probes.quiet_files import read
+from infprof.profiler.probes.rates import Rates
 
 MACHINE = 0
 """Owner of the counters that belong to no process."""

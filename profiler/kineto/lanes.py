@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from infprof.profiler.kineto.document import Event
 from infprof.profiler.recording import Lane
-from infprof.profiler.trace_json import Event
 
 Id = int | str
 Key = tuple[bool, Id, Id]

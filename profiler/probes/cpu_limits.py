@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from infprof.profiler.quiet_files import read
+from infprof.profiler.probes.quiet_files import read
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from infprof.profiler.quiet_files import names, read
-from infprof.profiler.sampler import Ended
+from infprof.profiler.probes.quiet_files import names, read
+from infprof.profiler.probes.sampler import Ended
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

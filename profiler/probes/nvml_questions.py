@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from infprof.profiler.nvml_devices import Device, text
+from infprof.profiler.probes.nvml_devices import Device, text
 from infprof.profiler.recording import Gpu
 
 Way = Callable[[], float | None]

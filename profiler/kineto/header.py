@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from infprof.profiler.events import DEVICE_KINDS, Events, Kind
+from infprof.profiler.kineto.document import About
 from infprof.profiler.names import call_class
 from infprof.profiler.recording import Gpu, Machine, Note
-from infprof.profiler.trace_json import About
 
 LAUNCHES = ("launch", "graph", "copy", "set")
 HOLES_SHARE = 0.05

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from infprof.profiler.trace_json import About, Args, ChromeTrace, Event
+from infprof.profiler.kineto.document import About, Args, ChromeTrace, Event
 
 EVENTS = re.compile(r'"traceEvents"\s*:\s*\[')
 BETWEEN = re.compile(r"[\s,]*")

@@ -73,13 +73,14 @@ class _Document(About, kw_only=True):
 _ExactEvent = msgspec.defstruct(
     "_ExactEvent",
     [("ts", Decimal | None, None), ("dur", Decimal | None, None)],
-    bases=(Event,), gc=False,
-)  # fmt: skip
+    bases=(Event,),
+    gc=False,
+)
 _ExactDocument = msgspec.defstruct(
     "_ExactDocument",
-    [("traceEvents", list[_ExactEvent])],
+    [("traceEvents", list[_ExactEvent])],  # type: ignore[valid-type]
     bases=(About,),
-    kw_only=True,  # type: ignore[valid-type]
+    kw_only=True,
 )
 
 

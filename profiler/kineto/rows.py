@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from infprof.profiler.events import DEVICE_KINDS, STAGES, Events, Flag, Interner, Kind
 from infprof.profiler.intervals import Int64Array
-from infprof.profiler.kineto_lanes import lanes_of
-from infprof.profiler.kineto_times import Times
+from infprof.profiler.kineto.document import Event
+from infprof.profiler.kineto.lanes import lanes_of
+from infprof.profiler.kineto.numbers import whole
+from infprof.profiler.kineto.times import Times
 from infprof.profiler.names import call_class
 from infprof.profiler.recording import Lane, Phase, Requests
-from infprof.profiler.trace_json import Event
-from infprof.profiler.trace_numbers import whole
 
 KINDS = {
     "cpu_op": Kind.OP, "operator": Kind.OP, "user_annotation": Kind.RANGE,

@@ -1,0 +1,1 @@
+"""Reading Kineto's Chrome traces: bytes, JSON, numbers, lanes and rows, one idea per file."""

@@ -1,0 +1,131 @@
+"""From facts and verdicts to the Report: sums, sentences, quality, severities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from infprof.diagnosis import diagnose
+from infprof.profiler.recording import Recording
+from infprof.reports.charts import thin
+from infprof.reports.report import Report
+from tests.build import recording
+
+GPU_REQUEST = """{lane}: {a}-{b} request {phase}
+    {lane}: {a}-{d} range preprocess:decode
+    {lane}: {d}-{e} op aten::mm
+    {lane}: {d}-{e} call cudaLaunchKernel #1
+    s7: {e}-{b} kernel ampere_sgemm_128x64_nn #1"""
+
+
+def served(plain: int, traced: int, decode: int = 600, wall: int = 1000) -> Recording:
+    """A run of equal requests, ``wall`` microseconds each, the first one cold."""
+    phases = ["cold", *["plain"] * plain, *["traced"] * traced]
+    parts = [
+        GPU_REQUEST.format(
+            lane="main", a=2 * i * wall, b=(2 * i + 1) * wall, phase=phase,
+            d=2 * i * wall + decode, e=2 * i * wall + decode + 10,
+        )
+        for i, phase in enumerate(phases)
+    ]  # fmt: skip
+    return recording("\n".join(parts))
+
+
+def shares(report: Report) -> dict[str, float]:
+    return {row.stage: row.share for row in report.breakdown.stages}
+
+
+def test_stages_sum_to_the_wall_and_only_traced_requests_are_explained() -> None:
+    report = diagnose(served(plain=30, traced=4))
+    assert report.breakdown.requests == 4
+    assert report.breakdown.wall_ms == 1.0
+    assert sum(row.exposed_ns for row in report.breakdown.stages) == report.breakdown.wall_ns
+    assert sum(shares(report).values()) == pytest.approx(1.0)
+    assert shares(report)["preprocess"] == pytest.approx(0.6)
+
+
+def test_latency_comes_from_untraced_requests() -> None:
+    latency = diagnose(served(plain=30, traced=4)).latency
+    assert (latency.requests, latency.requests_seen) == (30, 35)
+    assert latency.p50_ms == latency.p99_ms == latency.cold_ms == 1.0
+    assert latency.throughput_per_s == pytest.approx(30 / 0.059)
+    assert latency.distortion == 1.0
+    assert sum(count for _, _, count in latency.histogram) == 30
+
+
+def test_the_sentence_names_stage_share_and_limit() -> None:
+    verdict = diagnose(served(plain=30, traced=4)).verdict
+    assert (verdict.stage, verdict.limit) == ("preprocess", "input-bound")
+    assert verdict.sentence.startswith(
+        "A request spends 60 % of its time (0.600 ms) preparing the input on the CPU: "
+        "it is input-bound. First: "
+    )
+
+
+def test_good_quality_needs_enough_untraced_requests() -> None:
+    assert diagnose(served(plain=30, traced=4)).quality.level == "good"
+    few = diagnose(served(plain=3, traced=4)).quality
+    assert few.level == "limited"
+    assert [note.code for note in few.notes] == ["few-requests"]
+
+
+def test_without_requests_nothing_is_said_and_nothing_is_healthy() -> None:
+    report = diagnose(recording("", missing={"requests": "the program marked no request"}))
+    assert report.quality.level == "invalid"
+    assert report.verdict.sentence == "Nothing can be said: the program marked no request."
+    assert report.verdict.stage is None
+    assert {row.outcome for row in report.verdicts} <= {"UNKNOWN", "CLEAR"}
+    assert "UNKNOWN" in {row.outcome for row in report.verdicts}
+
+
+def test_unattributed_time_limits_the_quality() -> None:
+    report = diagnose(recording("main: 0-100 request | main: 0-10 op aten::mm"))
+    assert "unattributed" in [note.code for note in report.quality.notes]
+    assert report.verdict.limit == "unknown"
+
+
+def test_launches_without_device_activity_are_not_called_overhead() -> None:
+    report = diagnose(
+        recording(
+            "main: 0-100 op aten::mm | main: 0-90 call cudaLaunchKernel #1",
+            missing={"kernels": "only CPU activity was asked for"},
+            kind="trace",
+        )
+    )
+    assert report.verdict.stage is None
+    assert "not in the recording" in report.verdict.sentence
+    assert report.quality.level == "limited"
+
+
+def test_a_cpu_only_program_has_no_copies_and_that_is_not_zero() -> None:
+    report = diagnose(recording("main: 0-100 request | main: 0-100 op aten::mm", gpus=()))
+    assert report.breakdown.absent == ["h2d", "d2h"]
+    assert not {"h2d", "d2h"} & set(shares(report))
+    assert "computing on the CPU" in report.verdict.sentence
+
+
+def test_savings_are_shares_of_the_wall_and_severity_follows() -> None:
+    for finding in diagnose(served(plain=30, traced=4)).findings:
+        saving = finding.saving
+        assert 0 <= saving.share_low <= saving.share_high <= 1
+        floor = {"high": 0.25, "medium": 0.10, "low": 0.05, "info": 0.0}[finding.severity]
+        assert saving.share_high >= floor
+        assert 1.0 <= saving.speedup_low <= saving.speedup_high
+
+
+def test_a_report_is_the_same_after_its_recording_was_on_disk(tmp_path: object) -> None:
+    from pathlib import Path
+
+    made = served(plain=30, traced=4)
+    made.save(Path(str(tmp_path)) / "recording")
+    again = Recording.load(Path(str(tmp_path)) / "recording")
+    assert diagnose(again) == diagnose(made)
+
+
+def test_thinning_keeps_the_peaks() -> None:
+    value = np.zeros(10_000)
+    value[[17, 4321]] = 9.0, -3.0
+    kept = thin(value, 400)
+    assert len(kept) <= 400
+    assert {17, 4321} <= set(kept.tolist())
+    assert np.all(np.diff(kept) > 0)
