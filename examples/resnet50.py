@@ -1,4 +1,4 @@
-"""ResNet-50 (He et al. 2015) in plain torch, with random weights: a network that everybody knows."""
+"""ResNet-50 (He et al. 2015) in plain torch, with random weights."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Add what the three convolutions found to the input."""
         out = self.down(x).relu_()
-        out = self.middle(out).relu_()
-        return (self.up(out) + self.short(x)).relu_()
+        out = self.up(self.middle(out).relu_())
+        total: Tensor = out + self.short(x)
+        return total.relu_()
 
 
 class ResNet50(nn.Module):

@@ -64,7 +64,9 @@ def main() -> None:
     ).eval()  # fmt: skip
     ahead = {"num_workers": 1, "persistent_workers": True, "prefetch_factor": 4}
     loader = DataLoader(
-        Pictures(BATCH * chosen.requests), BATCH, **(ahead if chosen.cured else {})  # type: ignore[arg-type]
+        Pictures(BATCH * chosen.requests),
+        BATCH,
+        **(ahead if chosen.cured else {}),  # type: ignore[arg-type]
     )
     batches = iter(loader)
     for _ in range(chosen.requests):

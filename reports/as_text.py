@@ -7,7 +7,7 @@ written out instead.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -136,16 +136,18 @@ def _finding(rank: int, finding: FindingRow) -> Iterator[RenderableType]:
 def _open_questions(report: Report) -> Iterator[RenderableType]:
     titles = {"UNKNOWN": "Could not judge:", "FAILED": "Failed, by an error in the rule:"}
     for outcome, title in titles.items():
-        rows = [row for row in report.verdicts if row.outcome == outcome]
-        if rows:
-            yield Text(title, "bold")
-        for row in rows:
-            line = Text(_name(row.rule, 60)).append(f": {wording.plain(row.reason)}", "dim")
-            yield _indented(line)
-    if report.missing:
-        yield Text("Not measured:", "bold")
-    for source, reason in report.missing.items():
-        yield _indented(Text(_name(source, 60)).append(f": {wording.plain(reason)}", "dim"))
+        rules = {row.rule: row.reason for row in report.verdicts if row.outcome == outcome}
+        yield from _by_reason(title, rules)
+    yield from _by_reason("Not measured:", report.missing)
+
+
+def _by_reason(title: str, reasons: Mapping[str, str]) -> Iterator[RenderableType]:
+    """What shares a reason shares a line."""
+    if reasons:
+        yield Text(title, "bold")
+    for reason in dict.fromkeys(reasons.values()):
+        named = ", ".join(_name(name, 60) for name, own in reasons.items() if own == reason)
+        yield _indented(Text(named).append(f": {wording.plain(reason)}", "dim"))
 
 
 def _indented(text: Text) -> Padding:

@@ -40,8 +40,7 @@ def device_hidden(evidence: Evidence) -> bool:
 def _limits(evidence: Evidence) -> list[Note]:
     found: list[Note] = []
     if not evidence.wall_ns:
-        reason = evidence.header.missing.get("requests", "nothing was recorded")
-        return [Note(code="no-requests", text=f"There is no request to explain: {reason}.")]
+        return [Note(code="no-requests", text="There is no request to explain.")]
     unknown = evidence.share(evidence.exposed_ns("unattributed"))
     if unknown > UNATTRIBUTED_SHARE:
         text = (

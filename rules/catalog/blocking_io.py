@@ -30,6 +30,7 @@ from collections.abc import Iterator
 
 from infprof.profiler.intervals import intersect, length
 from infprof.profiler.timeline import Rows
+from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.host_time import named_rows, require_named_host
@@ -93,12 +94,13 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         f"Each request waits {waited / 1e6:.2f} ms ({100 * evidence.share(waited):.0f} % of its"
         f" wall) for {reads:.1f} reads, most of it in {where[0].name!r}"
     )
-    if reads >= 2:
+    together = waited - _longest_ns(evidence, rows)
+    if reads >= 2 and evidence.share(together) >= GATE_SHARE:  # else one read is nearly all of it
         yield Finding(
             title=f"Issue the {reads:.0f} reads of a request together",
             why=f"{seen}, one after the other: a round-trip for each (N+1).",
             stage="io",
-            saving=Saving(0, waited - _longest_ns(evidence, rows), "B"),
+            saving=Saving(0, together, "B"),
             fix=FIX_MANY,
             where=where,
         )

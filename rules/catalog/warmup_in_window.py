@@ -90,12 +90,24 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 
 
 def first_request_excess_ns(evidence: Evidence) -> int:
-    """What the first request took beyond the median of the others, if it was far slower."""
+    """What the first request took beyond the median of the others, if it was far slower.
+
+    Not after an earlier request that was quick: the program was warm, this one had bad luck.
+    """
     walls = [one.request.wall_ns for one in evidence.breakdown.requests]
     if len(walls) < MIN_REQUESTS:
         return 0
     usual = int(np.median(walls[1:]))
-    return evidence.per_request(walls[0] - usual) if walls[0] > FIRST_REQUEST_RATIO * usual else 0
+    if walls[0] <= FIRST_REQUEST_RATIO * usual or _was_warm(evidence, FIRST_REQUEST_RATIO * usual):
+        return 0
+    return evidence.per_request(walls[0] - usual)
+
+
+def _was_warm(evidence: Evidence, quick_ns: float) -> bool:
+    """Whether any request before the first analysed one was quick."""
+    table = evidence.recording.requests
+    earlier = table.start_ns < evidence.breakdown.requests[0].request.start_ns
+    return bool(((table.end_ns - table.start_ns)[earlier] <= quick_ns).any())
 
 
 def _reasons(evidence: Evidence, work: list[OneTimeWork], excess_ns: int) -> list[str]:

@@ -33,6 +33,18 @@ def test_a_lone_read_can_only_be_hidden() -> None:
     compile(finding.fix.code, "fix", "exec")
 
 
+def test_one_slow_read_among_quick_ones_can_only_be_hidden() -> None:
+    text = """
+        main: 0-100 request
+        main: 0-38 range io:fetch
+        main: 38-40 range io:fetch
+        main: 40-100 op aten::linear
+    """
+    (finding,) = verdict_of(RULE, recording(text, gpus=())).findings
+    assert finding.title == "Take the read out of the request"
+    assert finding.saving.high_ns == 40_000
+
+
 def test_the_mean_of_all_requests_counts() -> None:
     text = """
         main: 0-100 request

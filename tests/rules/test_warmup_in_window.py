@@ -93,6 +93,13 @@ def test_a_first_request_like_the_others_is_clear(walls: tuple[int, ...]) -> Non
     assert verdict_of(RULE, built).outcome is Outcome.CLEAR
 
 
+@pytest.mark.parametrize(("earlier_us", "outcome"), [(100, "CLEAR"), (900, "FOUND")])
+def test_a_program_that_was_quick_before_is_warm(earlier_us: int, outcome: str) -> None:
+    earlier = f"main: 0-{earlier_us} request plain | "
+    later = requests(900, 100, 100, 100).replace("main: 0-900", "main: 1000-1900")
+    assert verdict_of(RULE, recording(earlier + later, gpus=())).outcome.value == outcome
+
+
 def test_unknown_without_operators() -> None:
     text = "main: 0-100 request | s7: 0-100 kernel gemm #1"
     assert verdict_of(RULE, recording(text)).outcome is Outcome.UNKNOWN

@@ -1,0 +1,89 @@
+"""Every example that needs no GPU, end to end: what is planted is found, what is cured is clean."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from infprof.rules.engine import catalog
+from tests.run_example import EXAMPLES, Ran, expected, names, run
+
+needs_torch = pytest.mark.skipif(
+    find_spec("torch") is None or find_spec("PIL") is None, reason="needs torch and Pillow"
+)
+
+LONG = ("image_service", "image_decode")
+
+PLAN = ("--warmup", "2", "--plain", "5", "--window", "4", "--windows", "2")
+REQUESTS = "14"
+"""What this plan needs: 2 to warm up, 1 and 5 untraced, 2 and 4 traced."""
+
+UNKNOWN_SHARE = 0.10
+
+
+def runs_anywhere() -> list[object]:
+    """Names of the examples, the long ones marked."""
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] if name in LONG else [])
+        for name in names(gpu=False)
+    ]
+
+
+def adds_up(ran: Ran) -> None:
+    """What holds for every run of every example."""
+    assert ran.exit_code == 0, ran.errors
+    breakdown = ran.report.breakdown
+    assert breakdown.requests == 6
+    assert sum(stage.exposed_ns for stage in breakdown.stages) == breakdown.wall_ns
+    unknown = ran.share("unattributed")
+    assert unknown is not None and unknown <= UNKNOWN_SHARE
+    assert not [one for one in ran.report.verdicts if one.outcome == "FAILED"]
+
+
+@needs_torch
+@pytest.mark.parametrize("name", runs_anywhere())
+def test_what_is_planted_is_the_first_finding(name: str, tmp_path: Path) -> None:
+    ran = run(name, tmp_path / "out", "--requests", REQUESTS, plan=PLAN)
+    adds_up(ran)
+    assert ran.first == expected(name)
+
+
+@needs_torch
+@pytest.mark.parametrize("name", runs_anywhere())
+def test_what_is_cured_is_clean(name: str, tmp_path: Path) -> None:
+    ran = run(name, tmp_path / "out", "--requests", REQUESTS, "--cured", plan=PLAN)
+    adds_up(ran)
+    assert ran.severe == []
+    assert expected(name) not in [one.rule for one in ran.report.findings]
+
+
+@needs_torch
+@pytest.mark.parametrize("name", names(gpu=True))
+def test_an_example_for_a_gpu_says_so_where_there_is_none(name: str) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py")], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "This example needs an NVIDIA GPU, and torch sees none here.\n"
+
+
+def test_every_rule_has_an_example_and_every_example_a_rule() -> None:
+    planted = {expected(name) for gpu in (True, False) for name in names(gpu=gpu)}
+    assert planted <= catalog().keys()
+    without = {"uncompiled-model", "warmup-in-window"}
+    assert catalog().keys() - planted == without
+
+
+def test_the_table_of_examples_is_whole_and_true() -> None:
+    table = (EXAMPLES / "README.md").read_text()
+    for name in [*names(gpu=True), *names(gpu=False)]:
+        row = next(line for line in table.splitlines() if line.startswith(f"| [`{name}.py`]"))
+        assert f"`{expected(name)}`" in row
