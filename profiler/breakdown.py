@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import numpy as np
-
 from infprof.profiler.intervals import (
     Intervals,
     clip,
     intersect,
     intervals,
+    joined,
     length,
     subtract,
     union,
@@ -105,13 +104,7 @@ class Breakdown:
             for leaf, share in one.leaves.items()
             if any(leaf == prefix or leaf.startswith(prefix + ".") for prefix in prefixes)
         ]
-        if not parts:
-            return intervals([], [])
-        return union(
-            Intervals(
-                np.concatenate([p.start for p in parts]), np.concatenate([p.end for p in parts])
-            )
-        )
+        return union(joined(parts))
 
 
 def by_occupancy(timeline: Timeline) -> Breakdown:
@@ -123,17 +116,24 @@ def by_occupancy(timeline: Timeline) -> Breakdown:
 
 
 def _sweep(timeline: Timeline, request: Request, prepared: list[Layer]) -> RequestBreakdown:
+    """Device work claims first, then the request's own thread, then helper threads."""
+    claims = [(layer.leaf, layer.spans) for layer in prepared if layer.lane is None]
+    for threads in timeline.threads_of(request):
+        claims += [(layer.leaf, layer.on(threads)) for layer in prepared]
     free = intervals([request.start_ns], [request.end_ns])
-    threads = timeline.thread_lanes(request)
-    leaves: dict[str, Share] = {}
-    for layer in prepared:
-        spans = layer.spans_for(threads)
-        covered = union(clip(spans, request.start_ns, request.end_ns))
-        if not len(covered.start):
-            continue
-        exposed = intersect(free, covered)
-        free = subtract(free, covered)
-        leaves[layer.leaf] = Share(length(covered), length(exposed), exposed)
-    rest = length(free)
-    leaves[UNATTRIBUTED] = Share(rest, rest, free)
+    covered: dict[str, list[Intervals]] = {}
+    exposed: dict[str, list[Intervals]] = {}
+    for leaf, spans in claims:
+        span = union(clip(spans, request.start_ns, request.end_ns))
+        if len(span.start):
+            covered.setdefault(leaf, []).append(span)
+            exposed.setdefault(leaf, []).append(intersect(free, span))
+            free = subtract(free, span)
+    leaves = {leaf: _share(covered[leaf], exposed[leaf]) for leaf in covered}
+    leaves[UNATTRIBUTED] = _share([free], [free])
     return RequestBreakdown(request, leaves)
+
+
+def _share(covered: list[Intervals], exposed: list[Intervals]) -> Share:
+    alone = union(joined(exposed))
+    return Share(length(union(joined(covered))), length(alone), alone)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from infprof.profiler import names
 from infprof.profiler.events import Kind
-from infprof.profiler.intervals import EMPTY, Intervals, clip, gaps, innermost, length
+from infprof.profiler.intervals import EMPTY, Intervals, clip, gaps, innermost, joined, length
 from infprof.profiler.stages import STAGES
 from infprof.profiler.timeline import Rows, Timeline
 
@@ -43,10 +43,10 @@ class Layer:
     lane: npt.NDArray[np.int32] | None = None
     """Thread of each interval; ``None`` for device work, which every request may wait for."""
 
-    def spans_for(self, threads: npt.NDArray[np.bool_]) -> Intervals:
-        """The intervals on these threads (a mask over lanes), or all device intervals."""
+    def on(self, threads: npt.NDArray[np.bool_]) -> Intervals:
+        """The intervals on these threads, a mask over lanes. Of device work, none."""
         if self.lane is None:
-            return self.spans
+            return EMPTY
         keep = threads[self.lane]
         return Intervals(self.spans.start[keep], self.spans.end[keep])
 
@@ -128,8 +128,8 @@ def _pageable_uploads(timeline: Timeline) -> tuple[Rows, npt.NDArray[np.int64]]:
     return np.asarray(calls[known], np.intp), size[known]
 
 
-HOST_STAGES = ("io", "preprocess", "postprocess", "queue")
-MODEL_STAGES = ("model", "compute", "h2d", "d2h", "python")
+HOST_STAGES = ("io", "preprocess", "postprocess", "python", "queue")
+MODEL_STAGES = ("model", "compute", "h2d", "d2h")
 """Declared around device work: what no op, call or kernel explains in there is the interpreter."""
 
 MAX_DECLARED_LEAVES = 20
@@ -168,10 +168,7 @@ def declared(timeline: Timeline) -> Declared:
         parts.append((cut, mine[owner]))
     owners = np.concatenate([np.array([], np.intp), *(owner for _, owner in parts)])
     return Declared(
-        Intervals(
-            np.concatenate([EMPTY.start, *(cut.start for cut, _ in parts)]),
-            np.concatenate([EMPTY.end, *(cut.end for cut, _ in parts)]),
-        ),
+        joined([cut for cut, _ in parts]),
         events.lane[rows][owners],
         stage[owners],
         name[owners],
@@ -227,10 +224,7 @@ def _interpreter(timeline: Timeline, found: Declared) -> list[Layer]:
     for lane in np.unique(timeline.events.lane[rows]):
         holes = gaps(timeline.busy(rows[timeline.events.lane[rows] == lane]), SHORT_GAP_NS)
         parts.append((holes, np.full(len(holes.start), lane, np.int32)))
-    spans = Intervals(
-        np.concatenate([part.start for part, _ in parts]),
-        np.concatenate([part.end for part, _ in parts]),
-    )
+    spans = joined([part for part, _ in parts])
     lanes = np.concatenate([lane for _, lane in parts if lane is not None])
     return [Layer("python.interpreter", spans, lanes)]
 

@@ -155,16 +155,20 @@ class Timeline:
             keep[mine[1:]] = self.events.start_ns[order[mine[1:]]] >= reach[:-1]
         return np.sort(order[keep])
 
-    def thread_lanes(self, request: Request) -> npt.NDArray[np.bool_]:
-        """Which lanes' host events may explain a request: its own thread and helper threads.
+    def threads_of(self, request: Request) -> tuple[npt.NDArray[np.bool_], ...]:
+        """Which lanes' host events explain a request, in order of claim, as masks.
 
-        A thread that serves requests of its own explains those, not this one.
+        Its own thread comes first: what a helper thread does meanwhile is hidden behind it. Then
+        come the helpers; a thread that serves requests of its own explains only those. Where no
+        thread is marked as the request's own, all claim together.
         """
         threads = np.array([lane.type == "thread" for lane in self.recording.header.lanes], bool)
-        if request.lane is not None:
-            threads[np.unique(self.recording.requests.lane)] = False
-            threads[request.lane] = True
-        return threads
+        if request.lane is None:
+            return (threads,)
+        own = np.zeros(len(threads), bool)
+        own[request.lane] = True
+        threads[np.unique(self.recording.requests.lane)] = False
+        return own, threads
 
     def busy(self, rows: Rows) -> Intervals:
         """The set of time covered by some rows."""

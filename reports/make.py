@@ -11,7 +11,7 @@ from infprof.profiler.device import DeviceFacts
 from infprof.profiler.latency import Latency
 from infprof.reports import report as rows
 from infprof.reports.charts import charts
-from infprof.reports.quality import judge_quality
+from infprof.reports.quality import judge_quality, lowered
 from infprof.reports.sentence import sentence
 from infprof.rules.engine import ranked
 from infprof.rules.evidence import Evidence
@@ -48,7 +48,7 @@ def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
         breakdown=_breakdown(evidence),
         device=_device(evidence.device),
         verdict=sentence(evidence, found, quality.level),
-        findings=[_finding(rule, finding, evidence) for rule, finding in found],
+        findings=[_finding(rule, finding, evidence, quality) for rule, finding in found],
         verdicts=[
             rows.VerdictRow(rule=one.rule, outcome=one.outcome.value, reason=one.reason)
             for one in verdicts
@@ -148,7 +148,9 @@ def _device(facts: DeviceFacts) -> rows.Device:
     )
 
 
-def _finding(rule: str, finding: Finding, evidence: Evidence) -> rows.FindingRow:
+def _finding(
+    rule: str, finding: Finding, evidence: Evidence, quality: rows.Quality
+) -> rows.FindingRow:
     saving, wall = finding.saving, evidence.wall_ns
     share = evidence.share(saving.high_ns)
     return rows.FindingRow(
@@ -165,7 +167,7 @@ def _finding(rule: str, finding: Finding, evidence: Evidence) -> rows.FindingRow
             share_high=share,
             speedup_low=_speedup(wall, saving.low_ns),
             speedup_high=_speedup(wall, saving.high_ns),
-            confidence=saving.confidence,
+            confidence=lowered(saving.confidence, quality),
         ),
         where=[
             rows.WhereRow(name=one.name, count=one.count, ms=ms(one.time_ns), detail=one.detail)

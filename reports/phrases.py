@@ -6,13 +6,13 @@ from infprof.reports import wording
 from infprof.reports.report import Latency, Report, SavingRow
 
 CONFIDENCE = {
-    "A": "recorded durations are re-used, so expect it within about 10 %",
-    "B": "durations are scaled by a model of the hardware, so expect it within about 25 %",
-    "C": "this is a ceiling: it cannot save more, and may save less",
+    "A": "expect it within about 10 %",
+    "B": "expect it within about 25 %",
+    "C": "a ceiling: it cannot save more, and may save less",
 }
 SAVING_BASIS = {
-    "replay": "predicted by replaying the recorded run with this one thing changed",
-    "bound": "worked out from the time that was exposed, not replayed",
+    "replay": "predicted by replaying the run with this one thing changed",
+    "bound": "worked out from exposed time",
     "measured": "measured by running the change",
     "none": "no saving is claimed",
 }

@@ -6,6 +6,7 @@ from infprof.profiler.events import Kind
 from infprof.reports import wording
 from infprof.reports.report import Note, Quality
 from infprof.rules.evidence import Evidence
+from infprof.rules.finding import Confidence
 
 UNATTRIBUTED_SHARE = 0.05
 """More unexplained time than this lowers the confidence of every verdict (DESIGN section 4)."""
@@ -17,6 +18,20 @@ FEW_REQUESTS = 20
 """Percentiles of fewer requests say little (CATALOGUE IP-ENV-005)."""
 
 NOISY_SPREAD = 0.10
+"""A middle half of the latencies wider than this hides what a small change does."""
+
+CPU_PRESSURE = 20.0
+"""Per cent of time in which some task waited for a CPU (CATALOGUE IP-ENV-005)."""
+
+DOUBTFUL = frozenset({"unattributed", "distortion", "noise", "cpu-pressure"})
+"""Notes that lower the confidence of every saving by one step."""
+
+
+def lowered(confidence: Confidence, quality: Quality) -> Confidence:
+    """What remains of a saving's confidence in a measurement of this quality."""
+    steps: dict[Confidence, Confidence] = {"A": "B", "B": "C", "C": "C"}
+    doubted = any(note.code in DOUBTFUL for note in quality.notes)
+    return steps[confidence] if doubted else confidence
 
 
 def judge_quality(evidence: Evidence) -> Quality:
@@ -44,8 +59,8 @@ def _limits(evidence: Evidence) -> list[Note]:
     unknown = evidence.share(evidence.exposed_ns("unattributed"))
     if unknown > UNATTRIBUTED_SHARE:
         text = (
-            f"{wording.share(unknown)} of the wall could not be attributed to a stage; every verdict "
-            "is less certain by that much. Mark what runs there with infprof.annotate."
+            f"{wording.share(unknown)} of the wall could not be attributed to a stage; every "
+            "verdict is less certain by that much. Mark what runs there with infprof.annotate."
         )
         found.append(Note(code="unattributed", text=text))
     if device_hidden(evidence):
@@ -55,7 +70,18 @@ def _limits(evidence: Evidence) -> list[Note]:
     if not evidence.timeline.traced:
         text = "No request ran under the tracer, so only declared stages are known."
         found.append(Note(code="untraced", text=text))
-    return found + _latency_limits(evidence)
+    return found + _latency_limits(evidence) + _host_limits(evidence)
+
+
+def _host_limits(evidence: Evidence) -> list[Note]:
+    pressure = evidence.series("host.pressure_cpu")
+    if pressure is None or pressure.mean() <= CPU_PRESSURE:
+        return []
+    text = (
+        f"For {wording.number(float(pressure.mean()))} % of the time something on this machine "
+        "waited for a CPU: host times are longer than they would be on a quiet one."
+    )
+    return [Note(code="cpu-pressure", text=text)]
 
 
 def _latency_limits(evidence: Evidence) -> list[Note]:

@@ -1,8 +1,8 @@
 """The engine: ask every rule of the catalog, never let one fail the others, rank what they say.
 
 A rule is a module: its docstring (four parts), ``NEEDS`` (what it cannot judge without) and
-``check(evidence)``, which yields findings, or raises ``Unknown``. ``ALWAYS_REPORT = True`` exempts a
-rule of correctness or validity from the gate below.
+``check(evidence)``, which yields findings, or raises ``Unknown``. ``ALWAYS_REPORT = True`` exempts
+a rule of correctness or validity from the gate below.
 """
 
 from __future__ import annotations

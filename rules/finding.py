@@ -1,4 +1,4 @@
-"""What a rule says: a Verdict, and where something is wrong a Finding with what fixing it would save."""
+"""What a rule says: a Verdict, and for each thing wrong a Finding with what its fix would save."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Literal
 
 Confidence = Literal["A", "B", "C"]
-"""A: durations re-used, about 10 %. B: scaled by a model of the hardware, about 25 %. C: a ceiling."""
+"""A: durations re-used, about 10 %. B: scaled by a hardware model, about 25 %. C: a ceiling."""
 
 
 class Outcome(str, Enum):

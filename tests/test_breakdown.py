@@ -220,3 +220,17 @@ def test_the_clock_s_zero_does_not_matter(made: Recording, shift: int) -> None:
 def test_columns_are_integers_throughout() -> None:
     made = timeline("main: 0-10 request | main: 0-5 op a").events
     assert made.start_ns.dtype == made.end_ns.dtype == np.int64
+
+
+def test_a_helper_thread_explains_only_what_the_request_s_own_thread_does_not() -> None:
+    found = leaves(
+        """main: 0-100 request
+        main: 0-60 op aten::mm
+        t2: 0-80 range io:prefetch"""
+    )
+    assert found == {"compute.cpu": 60, "io.prefetch": 20, "unattributed": 20}
+
+
+def test_ops_inside_declared_python_are_python() -> None:
+    found = leaves("main: 0-50 request | main: 0-40 range python:load model | main: 5-35 op a")
+    assert found == {"python.load model": 40, "unattributed": 10}

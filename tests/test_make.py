@@ -129,3 +129,19 @@ def test_thinning_keeps_the_peaks() -> None:
     assert len(kept) <= 400
     assert {17, 4321} <= set(kept.tolist())
     assert np.all(np.diff(kept) > 0)
+
+
+def test_doubt_about_the_measurement_lowers_every_confidence() -> None:
+    sound = diagnose(served(plain=30, traced=4))
+    pressed = served(plain=30, traced=4)
+    busy = recording("", series={"host.pressure_cpu": [(0, 60.0), (1, 40.0)]})
+    pressed.header.series = busy.header.series
+    from dataclasses import replace
+
+    doubted = diagnose(replace(pressed, samples=busy.samples))
+    assert "cpu-pressure" in [note.code for note in doubted.quality.notes]
+    steps = {"A": "B", "B": "C", "C": "C"}
+    assert sound.findings
+    assert [steps[one.saving.confidence] for one in sound.findings] == [
+        one.saving.confidence for one in doubted.findings
+    ]

@@ -112,10 +112,10 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         title=f"Run the {count:.0f} items of a request as one batch",
         why=(
-            f"{len(found)} of {evidence.requests} requests run the same {len(found[0].ops)} layers"
-            f" {count:.0f} times in a row with a leading dimension of 1."
-            f" Those passes expose {exposed / 1e6:.2f} ms of each request"
-            f" ({100 * evidence.share(exposed):.0f} % of its wall)."
+            f"{len(found)} of {evidence.requests} requests run the model's {len(found[0].ops)}"
+            f" layers {count:.0f} times in a row, each time on one item. These passes take"
+            f" {exposed / 1e6:.2f} ms of each request ({100 * evidence.share(exposed):.0f} % of"
+            " its wall)."
         ),
         stage="compute",
         saving=Saving(

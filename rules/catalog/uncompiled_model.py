@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from infprof.profiler import names
 from infprof.profiler.events import Flag, Kind
@@ -89,7 +90,7 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
         return
     rows = kernels[(nature == "fusible") & ~compiled]
     spent = evidence.exposed_part_ns(rows, "compute.pointwise", "compute.copy")
-    yield from _judge(evidence, rows, spent, "kernels")
+    yield from _judge(evidence, rows, spent, "kernels", GPU_FIX)
 
 
 def _on_cpu(evidence: Evidence) -> Iterator[Finding]:
@@ -99,10 +100,10 @@ def _on_cpu(evidence: Evidence) -> Iterator[Finding]:
     fusible = evidence.timeline.label(ops, lambda name: "yes" if name in FUSIBLE_OPS else None)
     rows = ops[fusible == "yes"]
     spent = evidence.exposed_part_ns(rows, "compute.cpu")
-    yield from _judge(evidence, rows, spent, "operators")
+    yield from _judge(evidence, rows, spent, "operators", CPU_FIX)
 
 
-def _judge(evidence: Evidence, rows: Rows, spent: int, what: str) -> Iterator[Finding]:
+def _judge(evidence: Evidence, rows: Rows, spent: int, what: str, fix: Fix) -> Iterator[Finding]:
     count, computing = len(rows) / evidence.requests, evidence.exposed_ns("compute")
     if count < MIN_KERNELS or spent < MIN_SHARE_OF_COMPUTE * computing:
         return
@@ -114,12 +115,12 @@ def _judge(evidence: Evidence, rows: Rows, spent: int, what: str) -> Iterator[Fi
         "in full.",
         stage="compute",
         saving=Saving(0, spent, "C"),
-        fix=FIX,
+        fix=fix,
         where=evidence.top(rows),
     )
 
 
-FIX = Fix(
+GPU_FIX = Fix(
     text="Compile, warm up every served shape, and count graph breaks. Try Torch-TensorRT only for "
     'fixed shapes and a network it covers fully: backend="tensorrt" after import torch_tensorrt.',
     code="""\
@@ -134,4 +135,10 @@ with torch.inference_mode():
         "https://docs.pytorch.org/docs/stable/generated/torch.compile.html",
         "https://docs.pytorch.org/TensorRT/",
     ),
+)
+
+CPU_FIX = replace(
+    GPU_FIX,
+    text="Compile, warm up every served shape, and count graph breaks.",
+    references=GPU_FIX.references[:1],
 )
