@@ -14,7 +14,7 @@ from infprof import __version__
 
 
 class _Defaults:
-    """Shown in ``--help``; kept equal to ``Plan`` by a test, as importing it would cost start-up."""
+    """For ``--help``; kept equal to ``Plan`` by a test, as importing it would cost start-up."""
 
     warmup, plain, window, windows, window_seconds = 3, 10, 5, 3, 5.0
 
@@ -30,7 +30,7 @@ def _one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def call(*args: Any, **kwargs: Any) -> Any:
-        from infprof.profiler.recording import BadInput
+        from infprof.profiler.bad_input import BadInput
 
         try:
             return command(*args, **kwargs)
@@ -45,7 +45,7 @@ def _fail(line: str) -> NoReturn:
     sys.exit(2)
 
 
-@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@main.command(context_settings={"allow_interspersed_args": False})
 @click.option(
     "-o",
     "--out",
@@ -90,9 +90,7 @@ def _fail(line: str) -> NoReturn:
     type=click.FloatRange(min=0, min_open=True),
     help="Close a window after this long.",
 )
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print report.json on standard error's place."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON when it ends.")
 @click.argument("script", metavar="SCRIPT|MODULE")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @_one_line_errors
@@ -103,6 +101,9 @@ def run(
 
     The script runs as under python: same arguments, streams and exit code.
     """
+    from infprof.profiler.launch import hold_signals
+
+    hold_signals()  # before numpy starts its threads
     from infprof.running import run_and_report
 
     run_and_report(script, arguments, out, module, as_json, plan)

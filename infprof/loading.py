@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from infprof.profiler.recording import BadInput, Recording
+from infprof import __version__
+from infprof.profiler.recording import BadInput, Recording, Subject
 
 
 def load(path: str | os.PathLike[str]) -> Recording:
@@ -13,9 +14,13 @@ def load(path: str | os.PathLike[str]) -> Recording:
     from infprof.profiler.importers import open_trace
 
     where = Path(path)
-    for folder in (where, where / "recording", where.parent):
-        if (folder / "recording.json").is_file() and (folder != where.parent or _is_ours(where)):
+    if where.name == "recording.json":
+        return Recording.load(where.parent)
+    for folder in (where, where / "recording"):
+        if (folder / "recording.json").is_file():
             return Recording.load(folder)
+        if (folder / "raw" / "session.json").is_file():
+            return _unfinished(folder / "raw", name=where.name)
     if where.is_dir():
         raise BadInput(
             f"{where}: a folder without a recording; name a trace file or `infprof run`'s"
@@ -23,5 +28,11 @@ def load(path: str | os.PathLike[str]) -> Recording:
     return open_trace(where)
 
 
-def _is_ours(file: Path) -> bool:
-    return file.name == "recording.json"
+def _unfinished(raw: Path, name: str) -> Recording:
+    """What a run left whose end nobody wrote: it was killed, or goes on still."""
+    from infprof.profiler.assemble import assemble
+
+    reason = "the run that sampled it did not come to its end"
+    return assemble(
+        raw, Subject(kind="run", name=name), __version__, {"gpu": reason, "host": reason}
+    )

@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from infprof.profiler.request import request, serve, serving
+from infprof.profiler.request import is_worker, request, serve, serving
 from infprof.profiler.schedule import Plan
 from infprof.profiler.wrapping import wrap
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from infprof.reports.report import Report
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_beginning = Lock()
 
 BLOCK_PLAN = Plan(warmup=0, plain=0, window=1 << 40, windows=1, window_seconds=1e9)
 """A block is traced from its first request to its end: who asks for a block wants all of it."""
@@ -34,7 +37,7 @@ class InProcess:
         from infprof.profiler.launch import Sampling
         from infprof.profiler.session import Session
 
-        self.name, self.plan, self.pid = name, plan, os.getpid()
+        self.folder, self.name, self.plan, self.pid = folder, name, plan, os.getpid()
         self.output = prepare(folder)
         self.session: Session = Session(self.output.raw, plan)
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -56,24 +59,36 @@ class InProcess:
         subject = Subject(kind="profile", name=self.name, command=list(sys.argv))
         recording = keep(self.output, subject, self.sampling.stop(), settings_of(self.plan))
         self.report = explain(recording, self.output)
+        self.output.release()
+        _say(f"report in {self.folder / 'report.html'}")
 
 
-def _finish_at_exit(profiled: InProcess) -> None:
-    """Write the report when the program ends; a failure of ours is one line, never its own."""
-    try:
-        profiled.finish()
-        if profiled.report is not None:
-            sys.stderr.write(f"infprof: report in {profiled.output.html}\n")
-    except Exception as error:
-        sys.stderr.write(f"infprof: no report could be written: {error}\n")
+def _say(line: str) -> None:
+    if sys.stderr is not None:  # closed by who started the program
+        sys.stderr.write(f"infprof: {line}\n")
 
 
 def _begin(folder: Path, plan: Plan, name: str) -> InProcess | None:
-    try:
-        return InProcess(folder, plan, name)
-    except Exception as error:  # the user's program goes on without us
-        sys.stderr.write(f"infprof: not recording: {error}\n")
+    """A session of this process; ``None`` in a worker of another, or where it cannot be."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    if is_worker() or (multiprocessing and multiprocessing.parent_process() is not None):
         return None
+    with _beginning:
+        if serving() is not None:  # another thread was faster
+            return None
+        try:
+            return InProcess(folder, plan, name)
+        except Exception as error:  # the user's program goes on without us
+            _say(f"not recording: {error}")
+            return None
+
+
+def _finish(profiled: InProcess) -> None:
+    """Write the report; a failure of ours is one line, never one of the program."""
+    try:
+        profiled.finish()
+    except Exception as error:
+        _say(f"no report could be written: {error}")
 
 
 class Profiling:
@@ -81,28 +96,30 @@ class Profiling:
 
     def __init__(self, folder: Path, name: str | None, plan: Plan) -> None:
         self.folder, self.name, self.plan = folder, name, plan
+        self._begun = False
         self._profiled: InProcess | None = None
-        self._inner: request | None = None
+        self._block = request(name or "block")
 
     def __call__(self, function: Function) -> Function:
-        name = self.name or function.__qualname__
+        name = self.name or str(getattr(function, "__qualname__", type(function).__qualname__))
         return wrap(function, lambda: self._request(name))
 
     def _request(self, name: str) -> request:
-        if self._profiled is None and serving() is None:
-            self._profiled = _begin(self.folder, self.plan, name)
-            if self._profiled is not None:
-                atexit.register(_finish_at_exit, self._profiled)
+        if not self._begun and serving() is None:
+            self._begun = True
+            profiled = _begin(self.folder, self.plan, name)
+            if profiled is not None:
+                atexit.register(_finish, profiled)
         return request(name)
 
     def __enter__(self) -> Profiling:
-        name = self.name or "block"
+        self._profiled = None
         if serving() is None:
-            self._profiled = _begin(self.folder, BLOCK_PLAN, name)
+            self._profiled = _begin(self.folder, BLOCK_PLAN, self._block.name)
         if self._profiled is not None:
             self._profiled.session.enter_block()
         else:
-            self._inner = request(name).__enter__()
+            self._block.__enter__()
         return self
 
     def __exit__(
@@ -111,11 +128,11 @@ class Profiling:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._inner is not None:
-            self._inner.__exit__(kind, error, trace)
-        if self._profiled is not None:
-            self._profiled.session.leave_block(self.name or "block", failed=error is not None)
-            _finish_at_exit(self._profiled)
+        if self._profiled is None:
+            self._block.__exit__(kind, error, trace)
+        else:
+            self._profiled.session.leave_block(self._block, failed=error is not None)
+            _finish(self._profiled)
 
     @property
     def report(self) -> Report | None:
@@ -137,12 +154,12 @@ def profile(
 ) -> Any:
     """Profile the requests that a function serves, or those inside a block.
 
-    ``@profile`` or ``@profile(out=..., warmup=...)`` marks each call as a request. Under ``infprof run``
-    that is all; otherwise the first call starts a session, and the program's exit writes the reports
-    into ``out``. ``with profile() as session:`` traces its block at once: the requests marked inside, or
-    else the block as one request; ``session.report`` has the result afterwards.
+    ``@profile`` or ``@profile(out=..., warmup=...)`` marks each call as a request. Under
+    ``infprof run`` that is all; otherwise the first call starts a session, and the program's exit
+    writes the reports into ``out``. ``with profile() as session:`` traces its block at once: the
+    requests marked inside, or else the block as one; ``session.report`` has the result afterwards.
 
-    ``plan`` holds the fields of ``infprof.profiler.schedule.Plan``; a wrong name raises ``TypeError``.
+    ``plan`` holds fields of ``infprof.profiler.schedule.Plan``; a wrong name raises ``TypeError``.
     """
     profiling = Profiling(Path(out), name, Plan(**plan))
     return profiling if function is None else profiling(function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from infprof.diagnosis import diagnose
 from infprof.loading import load
-from infprof.output import Output, explain, keep, prepare
+from infprof.output import explain, keep, prepare
 from infprof.profiler import launch
 from infprof.profiler.recording import BadInput, Subject
 from infprof.profiler.schedule import Plan
@@ -29,27 +30,23 @@ def run_and_report(
     plan: dict[str, Any],
 ) -> None:
     """Run the program, write its recording and reports, and end as it ended."""
-    if not module and not Path(script).is_file():
+    if not module and not Path(script).exists():
         raise BadInput(f"{script}: no such script; name a Python file, or use -m for a module")
     output, chosen = prepare(out), Plan(**plan)
     command = ["-m", script, *arguments] if module else [script, *arguments]
-    status, sampled = launch.run(command, output.raw.absolute(), chosen)
+    status, sampled = launch.run(command, output.raw, chosen)
+    os.umask(0o077)  # from here on only our own files are written
     subject = Subject(
         kind="run", name=Path(script).name, command=["python", *command], exit_code=status
     )
     try:
         recording = keep(output, subject, sampled, settings_of(chosen))
-    except OSError as error:
-        _say(f"infprof: the recording could not be written ({error}); raw files: {output.raw}")
-        sys.exit(launch.die_like(status))
-    try:
-        report = explain(recording, output)
-        _show(report, as_json)
-        _say(f"\nReport: {output.html}\nNext:   open it in a browser, or: infprof rules")
-    except Exception as error:  # the profile is on disk: say how to try again
+        _show(explain(recording, output), as_json)
+        _say(f"\nReport: {out / 'report.html'}\nNext:   open it in a browser, or: infprof rules")
+    except (Exception, KeyboardInterrupt) as error:  # the profile is on disk: say how to try again
         _say(
             f"infprof: the report failed ({type(error).__name__}: {error})\n"
-            f"The recording is safe. Try again with: infprof report {output.folder} -o report.html"
+            f"The recording is safe. Try again with: infprof report {out} -o report.html"
         )
     sys.exit(launch.die_like(status))
 
@@ -77,15 +74,12 @@ def report_on(file: Path, out: Path | None, as_json: bool) -> None:
 def _show(report: Report, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(report.to_json() + "\n")
+        sys.stdout.flush()
     else:
         print_report(report, Console(stderr=True))
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
-
-
-def again(output: Output) -> str:
-    """The command that repeats the analysis of a recording on disk."""
-    return f"infprof report {output.folder} -o report.html"
+    if sys.stderr is not None:  # closed by who started us
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()

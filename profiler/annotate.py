@@ -1,4 +1,4 @@
-"""``annotate``: one mark that goes to NVTX, to torch.profiler and to our Recording.
+"""``annotate``: one mark that goes to NVTX, to the user's torch.profiler and to our Recording.
 
 With no window open it costs less than a microsecond: NVTX is called only where a tool listens, torch is
 asked only whether some profiler is on, and our own mark is one tuple in a list.
@@ -14,7 +14,7 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, TypeVar
 
-from infprof.profiler.marks import BLOCK, RANGE, keys
+from infprof.profiler.marks import BLOCK, RANGE, keys, text_of
 from infprof.profiler.stages import DECLARABLE
 from infprof.profiler.wrapping import wrap
 
@@ -26,6 +26,9 @@ _marks_full: Callable[[], None]
 _torch: Any | None = None
 """``torch.autograd.profiler`` once imported; its ``_is_profiler_enabled`` says whether one is on."""
 _torch_range: Callable[[str], Any] | None = None
+_own_window = False
+"""The profiler that is on is our own, which has the marks already. To mark there too would cost time,
+and torch crashes over a range that is still open when a window ends (2.13)."""
 
 
 def send_marks_to(marks: list[int] | None, full: Callable[[], None]) -> None:
@@ -35,6 +38,12 @@ def send_marks_to(marks: list[int] | None, full: Callable[[], None]) -> None:
     """
     global _marks, _marks_full
     _marks, _marks_full = marks, full
+
+
+def say_own_window(is_open: bool) -> None:
+    """Whether a window of ours is open: torch's profiler is on, but not for the user."""
+    global _own_window
+    _own_window = is_open
 
 
 def _listening_nvtx_domain() -> Any | None:
@@ -60,7 +69,7 @@ _nvtx = _listening_nvtx_domain()
 def _find_torch() -> None:
     """Bind torch's own marks once the program has imported torch; never imports it itself."""
     global _torch, _torch_range
-    torch = sys.modules["torch"]
+    torch: Any = sys.modules.get("torch")
     try:
         _torch_range = torch._C._profiler._RecordFunctionFast
         if hasattr(torch.autograd.profiler, "_is_profiler_enabled"):
@@ -72,12 +81,14 @@ def _find_torch() -> None:
 def begin_outward(name: str, stage: str | None) -> Any | None:
     """Tell NVTX, and torch's profiler if one is on; returns what ``end_outward`` needs."""
     if _nvtx is not None:
-        _nvtx.push_range(message=name, category=stage)
+        _nvtx.push_range(message=text_of(name), category=stage)
     if _torch is None and "torch" in sys.modules:
         _find_torch()
-    if _torch is None or _torch_range is None or not _torch._is_profiler_enabled:
+    if _torch is None or _torch_range is None or _own_window:
         return None
-    mark = _torch_range(f"infprof:{stage or ''}:{name}")
+    if not _torch._is_profiler_enabled:
+        return None
+    mark = _torch_range(f"infprof:{stage or ''}:{text_of(name)}")
     mark.__enter__()
     return mark
 
@@ -94,12 +105,15 @@ class annotate:
     """Name a stretch of host time, as a context manager or a decorator.
 
     ``stage`` says what it is for: one of ``io preprocess h2d compute d2h postprocess python queue``.
-    Raises ``ValueError`` for another word, nothing afterwards; exceptions pass through untouched.
+    Raises ``ValueError`` for another word, ``TypeError`` without a name, and nothing afterwards;
+    exceptions pass through untouched. Make a new one for each ``with``: it holds one start.
     """
 
     __slots__ = ("name", "stage", "_outward", "_start")
 
     def __init__(self, name: str, stage: str | None = None) -> None:
+        if not isinstance(name, str):
+            raise TypeError('annotate needs a name, as in annotate("tokenize")')
         if stage is not None and stage not in DECLARABLE:
             words = ", ".join(sorted(DECLARABLE))
             raise ValueError(f"stage must be one of {words}; not {stage!r}")
@@ -107,7 +121,9 @@ class annotate:
         self.stage = stage
 
     def __enter__(self) -> annotate:
-        quiet = _nvtx is None and _torch is not None and not _torch._is_profiler_enabled
+        quiet = _nvtx is None and (
+            _own_window or (_torch is not None and not _torch._is_profiler_enabled)
+        )
         self._outward = None if quiet else begin_outward(self.name, self.stage)
         self._start = perf_counter_ns()
         return self
@@ -119,10 +135,11 @@ class annotate:
         trace: TracebackType | None = None,
     ) -> None:
         end = perf_counter_ns()
-        if _marks is not None:
+        marks = _marks  # another thread may end the session meanwhile
+        if marks is not None:
             key = keys[self.stage or "", self.name]
-            _marks.extend((key, self._start, end, get_native_id(), RANGE))
-            if len(_marks) >= BLOCK:
+            marks.extend((key, self._start, end, get_native_id(), RANGE))
+            if len(marks) >= BLOCK:
                 _marks_full()
         if self._outward is not None or _nvtx is not None:
             end_outward(self._outward)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ import numpy as np
 
 from infprof.profiler import names
 from infprof.profiler.collectors import Facts
-from infprof.profiler.collectors.kernels import MARK
+from infprof.profiler.collectors.kernels import ALIGNING_MARKS, MARK
 from infprof.profiler.events import Events, EventsBuilder, Kind, concatenate
 from infprof.profiler.importers.kineto import read as read_kineto
 from infprof.profiler.intervals import Int64Array
-from infprof.profiler.marks import RANGE, REQUEST, WIDTH
+from infprof.profiler.marks import RANGE, REQUEST
 from infprof.profiler.recording import (
     BadInput,
     Header,
@@ -28,6 +27,7 @@ from infprof.profiler.recording import (
     Subject,
     Window,
 )
+from infprof.profiler.session_files import read_facts, read_marks
 
 
 @dataclass
@@ -37,8 +37,6 @@ class Parts:
     lanes: list[Lane] = field(default_factory=list)
     index: dict[tuple[str, int | None, int], int] = field(default_factory=dict)
     events: list[tuple[Events, int, Any]] = field(default_factory=list)
-    marked: set[str] = field(default_factory=set)
-    """Names of our own marks: the tracer's copies of them are left out."""
 
     def lane(self, lane: Lane) -> int:
         """The joined index of a lane; threads are one by their native id, streams by device."""
@@ -59,67 +57,40 @@ def assemble(
 
     Whatever is missing or cut short becomes a reason in the header; this never fails on content.
     """
-    session = _session_facts(folder)
-    header = Header(subject=subject, tool_version=version)
-    header.missing.update(session["missing"])
-    header.flags = session["flags"]
-    header.overhead_ns = session["overhead_ns"]
-    header.notes = [Note(code=code, text=text) for code, text in session["notes"].items()]
+    session = read_facts(folder)
+    header = Header(
+        subject=subject,
+        tool_version=version,
+        missing=dict(session.missing),
+        flags=session.flags,
+        overhead_ns=session.overhead_ns,
+        notes=[_note(code, text) for code, text in session.notes.items()],
+        dropped_events=session.dropped_marks,
+    )
     parts = Parts()
-    requests = _marks(folder, parts, session["pid"])
-    header.requests_seen = max(session["requests_seen"], len(requests))
-    header.dropped_events = session["dropped_marks"]
-    for window in session["windows"]:
+    requests = _marks(folder, parts, session.pid)
+    header.requests_seen = max(session.requests_seen, len(requests))
+    for window in session.windows:
         _window(folder, window, parts, header)
     samples = _samples(header, sampled)
-    _merge_machine(header.machine, session["machine"])
+    _merge_machine(header.machine, session.machine)
     header.lanes = parts.lanes
     events = concatenate(parts.events)
     _say_what_is_missing(header, events, requests)
     return Recording(header, events, requests, samples)
 
 
-def _session_facts(folder: Path) -> dict[str, Any]:
-    """``session.json`` as the session wrote it last; an empty session if it never did."""
-    try:
-        facts = json.loads((folder / "session.json").read_bytes())
-    except (OSError, ValueError):
-        facts = {}
-    torch = facts.get("torch", {})
-    notes = facts.get("notes", {})
-    found = {
-        key: facts.get(key, {} if key == "overhead_ns" else 0)
-        for key in ("pid", "overhead_ns", "requests_seen", "dropped_marks")
-    }
-    missing = {} if facts else {"requests": "the program ended before the recording began"}
-    if facts and not torch:
-        missing["kernels"] = missing["ops"] = "the program did not import torch"
-    elif "kernels" in notes:
-        missing["kernels"] = missing["ops"] = notes.pop("kernels")
-    elif not facts.get("windows"):
-        missing["kernels"] = missing["ops"] = "no window of the tracer was opened"
-    machine = Machine(torch=torch.get("torch"), cuda=torch.get("cuda"), hip=torch.get("hip"))
-    windows = facts.get("windows", [])
-    return {
-        **found,
-        "windows": windows,
-        "notes": notes,
-        "missing": missing,
-        "machine": machine,
-        "flags": {
-            key: value for key, value in torch.items() if key not in ("torch", "cuda", "hip")
-        },
-    }
+def _note(code: str, text: str) -> Note:
+    return Note(code=code, text=f"{text[:1].upper()}{text[1:]}.")
 
 
-def _marks(folder: Path, parts: Parts, pid: int) -> Requests:
+def _marks(folder: Path, parts: Parts, pid: int | None) -> Requests:
     """Requests as a table; ranges go to the events."""
-    table, pairs = _read_marks(folder)
+    table, pairs = read_marks(folder)
     threads = {
         int(thread): parts.lane(Lane(type="thread", process=pid, id=int(thread)))
         for thread in np.unique(table[:, 3])
     }
-    parts.marked = {name for _, name in pairs}
     builder = EventsBuilder()
     rows: list[tuple[int, int, int, int, bool]] = []
     for key, start, end, thread, state in table.tolist():
@@ -133,50 +104,42 @@ def _marks(folder: Path, parts: Parts, pid: int) -> Requests:
     return Requests.of(rows)
 
 
-def _read_marks(folder: Path) -> tuple[Int64Array, list[tuple[str, str]]]:
-    """All whole rows; what a killed process wrote only in part is left out."""
-    try:
-        data = (folder / "marks.bin").read_bytes()
-        lines = (folder / "marks.keys").read_text("utf-8").split("\n")[:-1]
-    except FileNotFoundError:
-        return np.empty((0, WIDTH), np.int64), []
-    table = np.frombuffer(data[: len(data) // (8 * WIDTH) * 8 * WIDTH], np.int64).reshape(-1, WIDTH)
-    pairs = [(str(stage), str(name)) for stage, name in map(json.loads, lines)]
-    return table[table[:, 0] < len(pairs)], pairs
-
-
 def _window(folder: Path, facts: dict[str, Any], parts: Parts, header: Header) -> None:
     """Add one window's trace, moved onto our clock by the marks it shares with us."""
     try:
         trace = read_kineto(folder / facts["file"])
     except BadInput as error:
-        header.notes.append(Note(code="window", text=f"a window could not be read: {error}"))
+        header.notes.append(_note("window", f"a window could not be read: {error}"))
         return
     events = trace.events
-    marked = events.start_ns[_named(events, lambda name: name == MARK)]
-    ours = np.array(facts["marks_ns"], np.int64)
-    if len(marked) != len(ours):
-        header.notes.append(Note(code="alignment", text="a window's clock could not be aligned"))
+    is_mark = np.array([name == MARK for name in events.names], bool)[events.name]
+    aligned = _align(np.sort(events.start_ns[is_mark]), np.array(facts["marks_ns"], np.int64))
+    if aligned is None:
+        header.notes.append(_note("alignment", "a window's clock could not be aligned"))
         return
-    offsets = ours - marked
+    offset, doubt = aligned
     header.windows.append(
-        Window(
-            start_ns=facts["start_ns"],
-            end_ns=facts["end_ns"],
-            alignment_error_ns=int(np.ptp(np.sort(offsets)[-len(offsets) // 2 :])),
-        )
+        Window(start_ns=facts["start_ns"], end_ns=facts["end_ns"], alignment_error_ns=doubt)
     )
-    copies = _named(events, lambda name: name == MARK or name in parts.marked)
-    kept = events.take(~((events.kind == Kind.RANGE) & copies))
+    kept = events.take(~is_mark)
     lanes = np.array([parts.lane(lane) for lane in trace.header.lanes] or [0], np.int32)
-    parts.events.append((kept, int(np.median(offsets)), lanes))
+    parts.events.append((kept, offset, lanes))
     header.missing.update(trace.header.missing)
     _merge_machine(header.machine, trace.header.machine)
 
 
-def _named(events: Events, test: Any) -> Any:
-    table = np.array([test(name) for name in events.names] + [False], bool)
-    return table[events.name]
+def _align(theirs: Int64Array, ours: Int64Array) -> tuple[int, int] | None:
+    """What to add to the tracer's clock to get ours, and how far the window's two ends disagree.
+
+    Ours is read just before the mark: whatever delays the mark makes the difference smaller, so that
+    the largest of each end is the tightest. A tracer that saw one thread may miss the far end's.
+    """
+    ends = [slice(0, ALIGNING_MARKS), slice(ALIGNING_MARKS, 2 * ALIGNING_MARKS)]
+    whole = ends[: len(theirs) // ALIGNING_MARKS] if len(theirs) <= len(ours) else []
+    tightest = [int((ours[end] - theirs[end]).max()) for end in whole]
+    if not tightest:
+        return None
+    return sum(tightest) // len(tightest), max(tightest) - min(tightest)
 
 
 def _samples(header: Header, sampled: dict[str, Facts | str]) -> Samples:
@@ -218,9 +181,10 @@ def _say_what_is_missing(header: Header, events: Events, requests: Requests) -> 
             "the program marked no request: decorate the function that serves one with "
             "@infprof.profile, or put `with infprof.request():` around it",
         )
-    if "ops" in header.missing and (events.kind == Kind.OP).any():
-        del header.missing["ops"]
+    for source, kind in (("ops", Kind.OP), ("kernels", Kind.KERNEL)):
+        if (events.kind == kind).any():  # one window of several may have seen none
+            header.missing.pop(source, None)
     copies = events.name[(events.kind == Kind.COPY)]
     unknown = [events.names[index] for index in np.unique(copies)]
     if any(names.copy_direction(name) == "unknown" for name in unknown):
-        header.notes.append(Note(code="copies", text="some copies have a direction unknown here"))
+        header.notes.append(_note("copies", "some copies have a direction unknown here"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import sys
 from pathlib import Path
 
 from infprof.profiler import request
@@ -23,4 +24,11 @@ def start(order: str) -> None:
     session = Session(Path(wanted["folder"]), Plan(**wanted["plan"]))
     session.start()
     request.serve(session)
-    atexit.register(session.finish)
+    atexit.register(_finish, session)
+
+
+def _finish(session: Session) -> None:
+    try:
+        session.finish()
+    except Exception as error:  # the program has ended well: ours may not spoil that
+        sys.stderr.write(f"infprof: the end of the recording is missing: {error}\n")

@@ -11,18 +11,28 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from infprof.profiler import bootstrap, registry
 from infprof.profiler.child import write_order
 from infprof.profiler.collectors import Facts, SamplingCollector, Target, Unavailable
+from infprof.profiler.group_witness import GroupWitness
 from infprof.profiler.schedule import Plan
 
-FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+FORWARDED = {
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+}
+HELD = FORWARDED | {signal.SIGCHLD}
 SI_KERNEL = 128
 """Origin of a signal that the terminal sent to the whole foreground group, the child included."""
+
+_take: Callable[..., signal.struct_siginfo | None] = signal.sigtimedwait
 
 
 class Sampling:
@@ -55,13 +65,28 @@ def run(command: list[str], folder: Path, plan: Plan) -> tuple[int, dict[str, Fa
 
     Returns its status as ``subprocess`` gives it (negative: ended by that signal) and the samples.
     """
-    with _signals_held():
+    hold_signals()
+    witness = GroupWitness(FORWARDED)
+    try:
         child = subprocess.Popen(
             [sys.executable, *command], env=_environment(folder, plan), preexec_fn=_release_signals
         )
         sampling = Sampling(Target(child.pid, os.environ.get("CUDA_VISIBLE_DEVICES")))
-        status = _wait(child)
+        status = _wait(child, witness)
         return status, sampling.stop()
+    finally:
+        witness.stop()
+        while _take(FORWARDED, 0) is not None:  # meant for the program, which has ended
+            pass
+        _release_signals()
+
+
+def hold_signals() -> None:
+    """Take signals one by one with ``sigtimedwait`` from now on, instead of being interrupted.
+
+    To be called before any library starts a thread: one that does not hold them would catch them.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
 
 
 def die_like(status: int) -> int:
@@ -73,8 +98,6 @@ def die_like(status: int) -> int:
         return status
     number = -status
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the program's own core dump is enough
-    sys.stdout.flush()
-    sys.stderr.flush()
     if number not in (signal.SIGKILL, signal.SIGSTOP):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
@@ -94,29 +117,17 @@ def _environment(folder: Path, plan: Plan) -> dict[str, str]:
     return environment
 
 
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Take signals one by one with ``sigtimedwait`` instead of being interrupted by them."""
-    held = {*FORWARDED, signal.SIGCHLD}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _release_signals() -> None:
-    """In the child, before the program starts: it gets signals as ``python`` would."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {*FORWARDED, signal.SIGCHLD})
+    """In the child before the program starts, so that it gets signals as ``python`` would."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
 
-def _wait(child: subprocess.Popen[bytes]) -> int:
+def _wait(child: subprocess.Popen[bytes], witness: GroupWitness) -> int:
     """Until the child ends, pass on signals that were meant for it."""
-    wait: Callable[..., signal.struct_siginfo | None] = signal.sigtimedwait
     while (status := child.poll()) is None:
-        came = wait({*FORWARDED, signal.SIGCHLD}, 0.5)
+        came = _take(HELD, 0.5)
         if came is None or came.si_signo == signal.SIGCHLD:
             continue
-        if came.si_code != SI_KERNEL and child.poll() is None:
+        if came.si_code != SI_KERNEL and not witness.saw(came.si_signo) and child.poll() is None:
             child.send_signal(came.si_signo)
     return status

@@ -23,6 +23,11 @@ WIDTH = 5
 BLOCK = 2048 * WIDTH
 """Integers held before they are written: 350 kB, and under 1 ms to write."""
 
+MOST_NAMES = 10_000
+"""Names told apart; a program that numbers its ranges would otherwise fill the memory."""
+
+OTHER_NAMES = "(further names)"
+
 MOST = 1_000_000
 """Marks kept in one recording (40 MB on disk); later ones are only counted."""
 
@@ -32,8 +37,16 @@ def state(phase: int, failed: bool) -> int:
     return phase * 2 + failed
 
 
+def text_of(name: str) -> str:
+    """A name that any file or tool can take: half characters (lone surrogates) become ``?``."""
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
 class Keys(dict[tuple[str, str], int]):
-    """``(stage, name) -> key``; a new pair gets the next key, once, in any thread."""
+    """``(stage, name) -> key``; a new pair gets the next key, once, in any thread.
+
+    After ``MOST_NAMES``, new ones of a stage share one key.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,6 +54,8 @@ class Keys(dict[tuple[str, str], int]):
 
     def __missing__(self, pair: tuple[str, str]) -> int:
         with self.lock:
+            if len(self) >= MOST_NAMES:
+                pair = pair[0], OTHER_NAMES
             return self.setdefault(pair, len(self))
 
 
@@ -52,20 +67,22 @@ class MarkFile:
     """Appends marks to ``marks.bin`` and the pairs behind their keys to ``marks.keys`` in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.rows = (folder / "marks.bin").open("ab")
+        self.rows = (folder / "marks.bin").open("ab", buffering=0)  # a fork copies no block
         self.text = (folder / "marks.keys").open("a", encoding="utf-8")
         self.known = self.written = self.dropped = 0
 
     def write(self, marks: list[int]) -> None:
         """Append a block of whole marks. Raises ``OSError`` when the disk is full."""
         for pair in list(keys)[self.known :]:
-            self.text.write(json.dumps(pair) + "\n")  # before the rows that need it
+            self.text.write(json.dumps([text_of(part) for part in pair]) + "\n")
             self.known += 1
-        self.text.flush()
+        self.text.flush()  # before the rows that need it
         count = len(marks) // WIDTH
         room = min(max(MOST - self.written, 0), count)
-        self.rows.write(array("q", marks[: room * WIDTH]).tobytes())
-        self.rows.flush()
+        data = array("q", marks[: room * WIDTH]).tobytes()
+        if self.rows.write(data) != len(data):
+            self.rows.truncate(self.written * WIDTH * 8)  # whole marks only
+            raise OSError("the disk is full")
         self.written += room
         self.dropped += count - room
 

@@ -14,15 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from infprof.profiler.bad_input import BadInput as BadInput
 from infprof.profiler.events import NO_EVENTS, Events
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.phase import Phase as Phase
 
 SCHEMA = "infprof.recording/1"
-
-
-class BadInput(ValueError):
-    """A file is not what it should be. The message is one line that names the file and the cure."""
 
 
 class _Model(BaseModel):

@@ -6,21 +6,44 @@ import re
 
 HIDDEN = "[redacted]"
 
-SECRET_WORD = r"(?:token|secret|passw(?:or)?d|pass|pwd|api[-_]?key|access[-_]?key|auth|credential|cookie|bearer|private[-_]?key|session[-_]?id|signature)"
+SECRET_WORDS = frozenset(
+    "token secret password passwd passphrase passcode pass pwd pw apikey auth authorization "
+    "credential credentials cookie bearer signature sig".split()
+)
+SECRET_KEYS = frozenset(f"{word} key" for word in "api access private secret account".split())
+SECRET_KEYS |= {"session id"}
 
-SECRET_OPTION = re.compile(rf"(?i)^-{{0,2}}[\w.-]*{SECRET_WORD}[\w.-]*$")
-SECRET_ASSIGNMENT = re.compile(rf"(?i)^(-{{0,2}}[\w.-]*{SECRET_WORD}[\w.-]*[=:])(.+)$")
+TOKEN_OF_TEXT = frozenset("bos cls eos image mask max min pad per sep special stop unk".split())
+"""Before ``token``, one of these makes it a piece of text and no secret."""
 
-SECRET_VALUES = (
-    re.compile(r"(?i)(?<=://)[^/\s@]+@"),  # user:password in a URL
-    re.compile(rf"(?i)(?<=[?&])([\w.-]*{SECRET_WORD}[\w.-]*=)[^&\s]+"),
-    re.compile(r"\b(?:hf|sk|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[abpr]|AKIA|ASIA|AIza|ya29|nvapi)[-_A-Za-z0-9.]{12,}"),
-    re.compile(r"\beyJ[\w-]{10,}\.[\w-]+\.[\w-]*"),  # JSON web token
-    re.compile(r"(?i)\bbearer\s+\S+"),
-    re.compile(r"-----BEGIN [A-Z ]+-----.*", re.S),
-    re.compile(r"\b[0-9a-fA-F]{32,}\b"),
-    re.compile(r"\b(?=[A-Za-z0-9+/]*\d)(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{40,}={0,2}"),
-)  # fmt: skip
+ABOUT_SECRETS = frozenset("count dir env file id ids length limit name path type".split())
+"""As the last word of an option: its value says where the secret is, or how long, not what it is."""
+
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
+ASSIGNMENT = re.compile(r"(?s)(-{0,2}[A-Za-z][\w.-]*)(\s*[=:]\s*)(.+)")
+INNER_ASSIGNMENT = re.compile(r"""([A-Za-z][\w.-]*)(["']?\s*[=:]\s*["']?)([^\s"'&,;}]+)""")
+
+SECRET_VALUES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"(?<=://)[^/\s?#]+(?=@)",  # user:password in a URL
+        r"(?i)\b(?:bearer|basic)\s+[\w+/.=~-]{6,}",
+        r"\b(?:sk|pk|rk)[-_](?=\S*\d)[\w-]{16,}",
+        r"\b(?:hf_|gh[opsur]_|github_pat_|glpat-|nvapi-|npm_|dckr_pat_|hvs\.|ya29\.)[\w-]{12,}",
+        r"\bxox[abeprs]-[\w-]{10,}",
+        r"\b(?:AKIA|ASIA)[0-9A-Z]{12,}",
+        r"\bAIza[\w-]{30,}",
+        r"\bSG\.[\w-]{16,}\.[\w-]{16,}",
+        r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*",  # JSON web token
+        r"(?s)-----BEGIN [A-Z ]+-----.*",
+        r"\b[0-9a-fA-F]{32,}\b",
+        # long runs of mixed letters and digits; with slashes only where a path is unlikely
+        r"\b(?=[A-Za-z+]*\d)(?=[a-z0-9+]*[A-Z])(?=[A-Z0-9+]*[a-z])[A-Za-z0-9+]{32,}={0,2}",
+        r"\b[A-Za-z0-9+/]{40,}={1,2}",
+        r"(?<![\w/.~+-])(?=\S*\d)(?=\S*[A-Z])(?=\S*[a-z])[A-Za-z0-9+/]{40}(?![\w/.+=-])",
+    )
+)
 
 
 def redact(arguments: list[str]) -> list[str]:
@@ -32,20 +55,31 @@ def redact(arguments: list[str]) -> list[str]:
             clean.append(HIDDEN)
             hide_next = False
             continue
-        hide_next = argument.startswith("-") and bool(SECRET_OPTION.match(argument))
+        hide_next = bool(OPTION.fullmatch(argument)) and names_a_secret(argument)
         clean.append(_redact_value(argument))
     return clean
 
 
+def names_a_secret(name: str) -> bool:
+    """Whether what is called so is a secret: ``--api-key`` and ``DB_PASSWORD``, not ``--max-tokens``."""
+    words = [word.lower() for word in WORD.findall(name)]
+    if not words or words[-1] in ABOUT_SECRETS:
+        return False
+    for before, word in zip(["", *words], words, strict=False):
+        is_text = word == "token" and before in TOKEN_OF_TEXT
+        if f"{before} {word}" in SECRET_KEYS or (word in SECRET_WORDS and not is_text):
+            return True
+    return False
+
+
 def _redact_value(argument: str) -> str:
-    assignment = SECRET_ASSIGNMENT.match(argument)
-    if assignment:
-        return assignment[1] + HIDDEN
+    whole = ASSIGNMENT.fullmatch(argument)
+    if whole and names_a_secret(whole[1]):
+        return whole[1] + whole[2] + HIDDEN
     for pattern in SECRET_VALUES:
-        argument = pattern.sub(lambda found: _replacement(found), argument)
-    return argument
+        argument = pattern.sub(HIDDEN, argument)
+    return INNER_ASSIGNMENT.sub(_hide_if_secret, argument)
 
 
-def _replacement(found: re.Match[str]) -> str:
-    kept = found[1] if found.re.groups else ""
-    return kept + HIDDEN + ("@" if found[0].endswith("@") else "")
+def _hide_if_secret(found: re.Match[str]) -> str:
+    return found[1] + found[2] + HIDDEN if names_a_secret(found[1]) else found[0]

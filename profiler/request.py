@@ -6,18 +6,21 @@ records, it marks NVTX and torch like ``annotate`` and is otherwise free.
 
 from __future__ import annotations
 
+import os
 from contextvars import ContextVar
+from threading import get_native_id
 from time import perf_counter_ns
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from infprof.profiler.annotate import begin_outward, end_outward
+from infprof.profiler.annotate import annotate, begin_outward, end_outward
 
 if TYPE_CHECKING:
     from infprof.profiler.session import Session
 
 _session: Session | None = None
-_inside: ContextVar[bool] = ContextVar("infprof_inside_request", default=False)
+_forked = False
+_outermost: ContextVar[request | None] = ContextVar("infprof_request", default=None)
 
 
 def serve(session: Session | None) -> None:
@@ -31,20 +34,49 @@ def serving() -> Session | None:
     return _session
 
 
+def is_worker() -> bool:
+    """Whether a recorded process forked this one: it records nothing, not even for itself."""
+    return _forked
+
+
+def _before_fork() -> None:
+    if _session is not None:
+        _session.before_fork()
+
+
+def _leave_child_alone() -> None:
+    global _session, _forked
+    if _session is not None:
+        _session.abandon()
+        _session, _forked = None, True
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_leave_child_alone)
+
+
 class request:
     """Mark one request, as a context manager. Exceptions pass through untouched."""
 
-    __slots__ = ("name", "_counted", "_phase", "_outward", "_start")
+    __slots__ = ("name", "thread", "is_open", "_session", "_phase", "_range", "_outward", "_start")
 
     def __init__(self, name: str = "request") -> None:
         self.name = name
+        self.is_open = False
 
     def __enter__(self) -> request:
-        self._counted = None if _inside.get() else _session
-        if self._counted is not None:
-            self._phase = self._counted.enter_request()
-            _inside.set(True)
-        self._outward = begin_outward(self.name, "request" if self._counted else None)
+        outer = _outermost.get()
+        self._range: annotate | None = None
+        # an abandoned async generator may end in another context: only ``is_open`` can be trusted
+        if outer is not None and outer.is_open:
+            self._range = annotate(self.name).__enter__()
+            return self
+        self._session = _session
+        if self._session is not None:
+            self.thread = get_native_id()
+            self._phase = self._session.enter_request(self.thread)
+            self.is_open = True
+            _outermost.set(self)
+        self._outward = begin_outward(self.name, "request")
         self._start = perf_counter_ns()
         return self
 
@@ -54,9 +86,12 @@ class request:
         error: BaseException | None = None,
         trace: TracebackType | None = None,
     ) -> None:
-        session = self._counted
-        if session is not None:
-            _inside.set(False)
-            failed = error is not None and not isinstance(error, GeneratorExit)
-            session.leave_request(self.name, self._phase, self._start, failed)
+        if self._range is not None:
+            self._range.__exit__()
+            return
+        end = perf_counter_ns()
         end_outward(self._outward)
+        if self._session is not None:
+            self.is_open = False
+            failed = error is not None and not isinstance(error, GeneratorExit)
+            self._session.leave_request(self, self._phase, self._start, end, failed)

@@ -52,10 +52,15 @@ class Schedule:
         return self.phase
 
     def cold_took(self, wall_ns: int) -> None:
-        """After the cold request: a long one ends the warm-up and makes the first cycle minimal."""
+        """After the cold request: a long one ends the warm-up."""
         if wall_ns >= LONG_REQUEST_NS and self.phase in (Phase.COLD, Phase.WARMUP):
             self.left_in_phase = 0
             self.phase = Phase.WARMUP
+
+    def put_back(self) -> None:
+        """The traced request just handed out cannot be traced yet: the next one is to be."""
+        self.left_in_phase += 1
+        self.started -= 1
 
     def stop_window(self) -> None:
         """The window was closed early, or could not be opened: go on untraced."""
@@ -66,6 +71,11 @@ class Schedule:
         """No further windows."""
         self.windows_left = 0
         self.stop_window()
+
+    @property
+    def window_is_over(self) -> bool:
+        """Whether the next request is not to be traced."""
+        return self.phase != Phase.TRACED or self.left_in_phase == 0
 
     @property
     def settled(self) -> bool:

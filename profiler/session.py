@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from contextlib import suppress
 from pathlib import Path
 from threading import get_native_id
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infprof.profiler import annotate
-from infprof.profiler.collectors import Unavailable
-from infprof.profiler.collectors.kernels import Window, torch_facts
+from infprof.profiler.collectors.kernels import Window, let_forked_child_exit, torch_facts
+from infprof.profiler.gate import SECONDS, Gate
 from infprof.profiler.marks import BLOCK, REQUEST, MarkFile, keys, state
 from infprof.profiler.phase import Phase
 from infprof.profiler.schedule import Plan, Schedule
 
-GATE_SECONDS = 1.0
-"""How long requests may be held for those under way to end, so that a window can open or close.
-Starting or stopping torch's tracer while other threads run ops can kill the process."""
+if TYPE_CHECKING:
+    from infprof.profiler.request import request
 
-FLUSH_NS = 1_000_000_000
+FLUSH_NS = 100_000_000
+"""Marks older than this go to disk: what a kill can take with it."""
+
+DESCRIBE_NS = 1_000_000_000
+
+OVERDUE_NS = 30_000_000_000
+"""A window that finds no gate for this long after its time is closed without one: an endless trace
+would fill the memory for certain."""
 
 
 class Session:
@@ -35,9 +40,11 @@ class Session:
     def __init__(self, folder: Path, plan: Plan) -> None:
         self.folder, self.plan = folder, plan
         self.schedule = Schedule(plan)
-        self.lock = threading.Condition(threading.RLock())
-        self.under_way = 0
+        self.gate = Gate()
+        self.lock = self.gate.lock
         self.window: Window | None = None
+        self.was_held = False
+        """Requests were held once for the open window to close: they are not held again."""
         self.traced_since_ns = self.block_start_ns = 0
         self.windows: list[dict[str, Any]] = []
         self.notes: dict[str, str] = {}
@@ -46,16 +53,15 @@ class Session:
         """No window will open any more: requests pass without the lock."""
         self.marks: list[int] = []
         self.requests_seen = 0
-        self.flushed_ns = perf_counter_ns()
+        self.flushed_ns = self.described_ns = 0
         self.ended = False
         self.pid = os.getpid()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.file = MarkFile(folder)
 
     def start(self) -> None:
-        """Receive marks from now on. Children made by fork are left alone."""
+        """Receive marks from now on."""
         annotate.send_marks_to(self.marks, self._flush)
-        os.register_at_fork(after_in_child=self._abandon)
         self._describe()
 
     def finish(self) -> None:
@@ -63,47 +69,70 @@ class Session:
         if self.ended or os.getpid() != self.pid:
             return
         annotate.send_marks_to(None, self._flush)
-        with self.lock:
+        with self.gate.turn, self.lock:
             self.schedule.stop_tracing()
-            self._close_window()
-            self.ended = True
+            if self.window is not None:
+                self.gate.wait_empty(get_native_id())
+                self._close_window()  # with or without a gate: an open one crashes torch at exit
+            self.ended = self.settled = True
             self._flush()
             self._describe()
             self.file.close()
 
-    def enter_request(self) -> Phase:
-        """A request starts: which phase it belongs to. May hold it shortly at a gate."""
+    def before_fork(self) -> None:
+        """A child that inherits a running tracer crashes or hangs: end the window here."""
+        with self.lock:
+            if self.window is not None:
+                self.notes["fork"] = "the program forked in a window, which had to end there"
+                self.schedule.stop_window()
+                self._close_window()
+
+    def abandon(self) -> None:
+        """In a forked child: record nothing, write nothing, hold nothing."""
+        annotate.send_marks_to(None, self._flush)
+        self.ended = self.settled = True
+        self.gate = Gate()
+        self.lock = self.gate.lock
+        if self.windows:
+            let_forked_child_exit()
+
+    def enter_request(self, thread: int) -> Phase:
+        """A request starts: which phase it belongs to. May hold it shortly at the gate."""
         if self.settled:
             return Phase.PLAIN
-        with self.lock:
+        with self.gate.turn, self.lock:
             phase = self.schedule.next()
             if phase == Phase.TRACED and self._window_is_long():
                 self.schedule.stop_window()
                 phase = Phase.PLAIN
-            if phase == Phase.TRACED and self.window is None:
-                phase = self._open_window()
-            elif phase != Phase.TRACED and self.window is not None:
-                self._close_at_gate()
+            self._trace(phase == Phase.TRACED, thread)
             self.settled = self.schedule.settled and self.window is None
-            self.under_way += 1
-            return phase
+            self.gate.enter(thread)
+            if self.window is not None:
+                return Phase.TRACED
+            return Phase.PLAIN if phase == Phase.TRACED else phase
 
-    def leave_request(self, name: str, phase: Phase, start_ns: int, failed: bool) -> None:
+    def leave_request(
+        self, one: request, phase: Phase, start_ns: int, end_ns: int, failed: bool
+    ) -> None:
         """A request ended."""
-        end = perf_counter_ns()
-        key = keys[REQUEST, name]
-        self.marks.extend((key, start_ns, end, get_native_id(), state(phase, failed)))
+        if self.ended:
+            return
+        key = keys[REQUEST, one.name]
+        self.marks.extend((key, start_ns, end_ns, one.thread, state(phase, failed)))
         self.requests_seen += 1
-        if len(self.marks) >= BLOCK or end - self.flushed_ns > FLUSH_NS:
+        if len(self.marks) >= BLOCK or end_ns - self.flushed_ns > FLUSH_NS:
             self._flush()
         if self.settled:
             return
         with self.lock:
-            self.under_way -= 1
+            self.gate.leave(one.thread)
             if phase == Phase.COLD:
-                self.schedule.cold_took(end - start_ns)
-            if self.under_way == 0:
-                self.lock.notify_all()
+                self.schedule.cold_took(end_ns - start_ns)
+            if self.window is not None and self.gate.is_empty:
+                if self.schedule.window_is_over or self._window_is_long():
+                    self.schedule.stop_window()
+                    self._close_window()
 
     def enter_block(self) -> None:
         """Trace from now on, before any request."""
@@ -111,12 +140,13 @@ class Session:
             self.block_start_ns = perf_counter_ns()
             self._open_window()
 
-    def leave_block(self, name: str, failed: bool) -> None:
+    def leave_block(self, block: request, failed: bool) -> None:
         """The block ended. Where no request was marked inside, it counts as one."""
         if self.requests_seen == 0:
+            block.thread = get_native_id()
             phase = Phase.PLAIN if self.window is None else Phase.TRACED
-            self.under_way += 1
-            self.leave_request(name, phase, self.block_start_ns, failed)
+            self.gate.enter(block.thread)
+            self.leave_request(block, phase, self.block_start_ns, perf_counter_ns(), failed)
 
     def _flush(self) -> None:
         """Write the marks out. Other threads may append meanwhile: only a counted prefix goes."""
@@ -130,53 +160,72 @@ class Session:
             except (OSError, ValueError) as error:
                 self.notes["disk"] = f"marks could not be written: {error}"
             self.flushed_ns = perf_counter_ns()
-            self.overhead_ns["write_marks"] += self.flushed_ns - began
+            if self.flushed_ns - self.described_ns > DESCRIBE_NS:
+                self._describe()
+            self.overhead_ns["write_marks"] += perf_counter_ns() - began
 
-    def _window_is_long(self) -> bool:
-        age = perf_counter_ns() - self.traced_since_ns
+    def _window_is_long(self, grace_ns: int = 0) -> bool:
+        age = perf_counter_ns() - self.traced_since_ns - grace_ns
         return self.window is not None and age > self.plan.window_seconds * 1e9
 
-    def _quiet(self) -> bool:
-        """Wait at the gate until no request is under way. The caller holds the lock."""
-        return self.lock.wait_for(lambda: self.under_way == 0, GATE_SECONDS)
+    def _trace(self, wanted: bool, thread: int) -> None:
+        """Open or close the window for the request at the gate, if no other is under way."""
+        if wanted and self.window is None:
+            if self.gate.wait_empty(thread):
+                self._open_window()
+            else:
+                self._could_not_open(thread)
+        elif not wanted and self.window is not None:
+            if self.gate.is_empty or (not self.was_held and self.gate.wait_empty(thread)):
+                self._close_window()
+            else:
+                self._could_not_close()
 
-    def _open_window(self) -> Phase:
-        """Open one for the request at the gate, or say why not and let it run untraced."""
-        began = perf_counter_ns()
-        if not self._quiet():
+    def _could_not_close(self) -> None:
+        self.was_held = True
+        self.notes["gate"] = "a window stayed open longer than planned: requests never paused"
+        if self._window_is_long(OVERDUE_NS):
+            self._close_window()
+
+    def _could_not_open(self, thread: int) -> None:
+        if self.gate.has_begun_one(thread):  # tasks of one event loop: nothing was lost by asking
+            self.schedule.put_back()
+            self.notes["kernels"] = "requests overlapped in one thread: no window could open"
+        else:
             self.schedule.stop_window()
-            self.notes["gate"] = (
-                f"a window found no moment without a running request within {GATE_SECONDS:g} s"
+            self.notes["kernels"] = (
+                f"no moment without a request under way was found within {SECONDS:g} s"
             )
-            return Phase.PLAIN
+
+    def _open_window(self) -> None:
+        """Open one, or say why not. The caller holds the lock."""
+        began = perf_counter_ns()
         try:
             self.window = Window(self._yield_to_user)
-        except Unavailable as reason:
+        except Exception as reason:  # whatever torch says, it may not reach the program
             self.notes["kernels"] = str(reason)
             self.schedule.stop_window()
-            return Phase.PLAIN
+            return
+        annotate.say_own_window(True)
+        self.was_held = False
+        self.notes.pop("kernels", None)
         self.traced_since_ns = perf_counter_ns()
         self.overhead_ns["open_windows"] += self.traced_since_ns - began
-        return Phase.TRACED
-
-    def _close_at_gate(self) -> None:
-        if self._quiet():
-            self._close_window()
-        else:
-            self.notes["gate"] = "a window stayed open longer than planned: requests never paused"
 
     def _close_window(self) -> None:
         """Write the window out. The caller holds the lock."""
-        window, self.window = self.window, None
-        if window is None:
+        if self.window is None:
             return
         began = perf_counter_ns()
         try:
             path = self.folder / f"window-{len(self.windows)}.json"
-            self.windows.append(window.close(path))
-        except (Unavailable, OSError) as reason:
+            self.windows.append(self.window.close(path))
+        except Exception as reason:  # as above
             self.notes["kernels"] = str(reason)
             self.schedule.stop_tracing()
+        annotate.say_own_window(False)
+        self.window = None  # not before: after a KeyboardInterrupt in `close`, `finish` tries again
+        self.lock.notify_all()
         self._flush()
         self._describe()
         self.overhead_ns["close_windows"] += perf_counter_ns() - began
@@ -192,6 +241,7 @@ class Session:
 
     def _describe(self) -> None:
         """Write what is known so far; the last whole version survives a kill."""
+        self.described_ns = perf_counter_ns()
         facts = {
             "pid": self.pid,
             "windows": self.windows,
@@ -206,11 +256,3 @@ class Session:
         with suppress(OSError):
             partial.write_text(json.dumps(facts))
             os.replace(partial, self.folder / "session.json")
-
-    def _abandon(self) -> None:
-        """In a forked child: record nothing, write nothing, hold nothing."""
-        annotate.send_marks_to(None, self._flush)
-        self.ended = True
-        self.lock = threading.Condition(threading.RLock())
-        self.window = None
-        self.schedule.stop_tracing()

@@ -1,14 +1,15 @@
 """Wrap any kind of callable in a context manager, without being seen.
 
-Plain, async, generator and async-generator functions stay what they are. From Python 3.11 on our frame
-is taken out of the traceback of an exception that passes; 3.10 keeps a copy that cannot be reached.
+Plain, async, generator and async-generator functions stay what they are. From Python 3.11 on our
+frame is taken out of the traceback of an exception that passes; 3.10 shows it.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
@@ -17,7 +18,14 @@ Scope = Callable[[], AbstractContextManager[Any]]
 
 
 def wrap(function: Function, scope: Scope) -> Function:
-    """``function`` with each call inside a new ``scope()``; of a generator, its whole life."""
+    """``function`` with each call inside a new ``scope()``; of a generator, its whole life.
+
+    Raises ``TypeError`` for what is not a function.
+    """
+    if isinstance(function, (classmethod, staticmethod)):  # decorated below us
+        return cast(Function, type(function)(wrap(function.__func__, scope)))
+    if inspect.isclass(function) or not callable(function):
+        raise TypeError(f"decorate a function or a method, not {function!r}")
     if inspect.isasyncgenfunction(function):
         wrapped: Callable[..., Any] = _async_generator(function, scope)
     elif inspect.iscoroutinefunction(function):
@@ -74,9 +82,9 @@ def _generator(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]
 def _async_generator(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         with scope():
-            inner = function(*args, **kwargs)
             try:
-                value = await anext(inner)
+                inner = function(*args, **kwargs)
+                value = await _first(inner)
                 while True:
                     try:
                         sent = yield value
@@ -84,6 +92,7 @@ def _async_generator(function: Callable[..., Any], scope: Scope) -> Callable[...
                         await inner.aclose()
                         raise
                     except BaseException as thrown:
+                        _hide_own_frame(thrown)
                         value = await inner.athrow(thrown)
                     else:
                         value = await inner.asend(sent)
@@ -94,3 +103,16 @@ def _async_generator(function: Callable[..., Any], scope: Scope) -> Callable[...
                 raise
 
     return call
+
+
+def _first(inner: AsyncGenerator[Any, Any]) -> Coroutine[Any, Any, Any]:
+    """The first step of a generator that nobody but its wrapper knows of.
+
+    An event loop would otherwise keep a note of both, and at its end close both at once.
+    """
+    known = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return inner.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*known)

@@ -18,13 +18,17 @@ def _restore_environment() -> "str | None":
     os.environ.pop("PYTHONPATH", None)
     if path is not None:
         os.environ["PYTHONPATH"] = path
-    here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
+    here = os.path.dirname(__file__)
+    sys.path[:] = [entry for entry in sys.path if entry != here]
+    sys.path_importer_cache.pop(here, None)
     return order
 
 
 def _import_the_real_one() -> None:
-    """Run the ``sitecustomize`` that ours stood in front of, if any, and leave its module behind."""
+    """Run the ``sitecustomize`` that ours stood in front of, if any, and leave its module behind.
+
+    What it raises, ``site`` reports as it would without us.
+    """
     spec = PathFinder.find_spec("sitecustomize", sys.path)
     if spec is not None and spec.loader is not None:
         module = module_from_spec(spec)
@@ -42,6 +46,8 @@ def _start(order: str) -> None:
 
 
 _order = _restore_environment()
-_import_the_real_one()
-if _order is not None:
-    _start(_order)
+try:
+    _import_the_real_one()
+finally:
+    if _order is not None:
+        _start(_order)

@@ -15,9 +15,14 @@ from time import perf_counter_ns
 from typing import Any
 
 from infprof.profiler.collectors import Unavailable
+from infprof.profiler.quiet_kineto import quiet_kineto
 
 ALIGNING_MARKS = 8
 """Marks set at either end of a window, at times known on both clocks; the tightest one counts."""
+
+DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+"""One of these exists where CUDA or ROCm can work. To ask torch would start the driver, and a driver
+that was started cannot be used in the children that the program may fork later."""
 
 MARK = "infprof:mark"
 
@@ -35,7 +40,7 @@ class Window:
             if torch.autograd._profiler_enabled():
                 raise Unavailable("the program runs its own torch.profiler, which does not nest")
             config, activities = _settings(torch)
-            with _quiet_kineto():
+            with quiet_kineto():
                 torch.autograd._prepare_profiler(config, activities)
             torch.autograd._enable_profiler(config, activities)
             torch.autograd.profiler._run_on_profiler_start()
@@ -45,10 +50,11 @@ class Window:
         self.marks: list[int] = []
         self.start_ns = perf_counter_ns()
         self._mark()
-        self.restore = _watch_user_profiler(torch, yield_to_user)
+        self.restore = _watch_user_profiler(yield_to_user)
 
     def close(self, path: Path) -> dict[str, Any]:
-        """Stop, write the trace to ``path`` and describe the window. Raises ``Unavailable``."""
+        """Stop, write the trace to ``path`` and describe the window. Raises ``Unavailable``, and
+        ``OSError`` where the file cannot be made; the tracer is off in any case."""
         self.restore()
         self._mark()
         end = perf_counter_ns()
@@ -56,6 +62,7 @@ class Window:
             result = self.torch.autograd._disable_profiler()
             self.torch.autograd.profiler._run_on_profiler_stop()
             stopped = perf_counter_ns()
+            path.touch(mode=0o600)  # where this fails, torch would only print it
             result.save(str(path))
         except RuntimeError as error:
             raise Unavailable(f"torch's tracer did not stop: {error}") from error
@@ -92,25 +99,34 @@ def _settings(torch: Any) -> tuple[Any, set[Any]]:
     )
     activity = autograd.ProfilerActivity
     activities = {activity.CPU}
-    if torch.cuda.is_available():
+    if has_device(torch):
         activities.add(activity.CUDA)
     return config, activities
 
 
-class _quiet_kineto:
-    """Kineto logs to stderr when it first starts, which is the user's; it reads this variable once."""
-
-    def __enter__(self) -> None:
-        self.before = os.environ.get("KINETO_LOG_LEVEL")
-        if self.before is None:
-            os.environ["KINETO_LOG_LEVEL"] = "99"
-
-    def __exit__(self, *error: object) -> None:
-        if self.before is None:
-            os.environ.pop("KINETO_LOG_LEVEL", None)
+def has_device(torch: Any) -> bool:
+    """Whether torch uses a device, or could."""
+    built = torch.version.cuda is not None or torch.version.hip is not None
+    return bool(torch.cuda.is_initialized() or (built and any(map(os.path.exists, DEVICES))))
 
 
-def _watch_user_profiler(torch: Any, yield_to_user: Callable[[], None]) -> Callable[[], None]:
+def let_forked_child_exit() -> None:
+    """Call it in a forked child, once a window was open in its parent.
+
+    Otherwise the child hangs at its exit: Kineto's last act is to wait for a thread that fork does not
+    copy (torch 2.13; a plain torch.profiler does the same). These handlers run before that one.
+    """
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    try:
+        libc.on_exit(libc._exit, None)  # gets the status as its first argument
+        libc.__cxa_atexit(libc.fflush, None, None)
+    except AttributeError:  # not glibc
+        return
+
+
+def _watch_user_profiler(yield_to_user: Callable[[], None]) -> Callable[[], None]:
     """Close our window before the program's own profiler starts; returns the undo."""
     from torch.autograd import profiler
 
@@ -121,7 +137,8 @@ def _watch_user_profiler(torch: Any, yield_to_user: Callable[[], None]) -> Calla
         return original(self)  # type: ignore[no-untyped-call]
 
     def restore() -> None:
-        profiler.profile._prepare_trace = original  # type: ignore[method-assign]
+        if profiler.profile._prepare_trace is prepare_trace:
+            profiler.profile._prepare_trace = original  # type: ignore[method-assign]
 
     profiler.profile._prepare_trace = prepare_trace  # type: ignore[method-assign]
     return restore
@@ -137,7 +154,7 @@ def torch_facts() -> dict[str, Any]:
         "torch": lambda: str(torch.__version__),
         "cuda": lambda: torch.version.cuda,
         "hip": lambda: torch.version.hip,
-        "cuda_available": lambda: bool(torch.cuda.is_available()),
+        "cuda_available": lambda: has_device(torch),
         "threads": lambda: int(torch.get_num_threads()),
         "matmul_precision": lambda: str(torch.get_float32_matmul_precision()),
         "cudnn_tf32": lambda: bool(torch.backends.cudnn.allow_tf32),
@@ -149,6 +166,6 @@ def torch_facts() -> dict[str, Any]:
     for name, ask in questions.items():
         try:
             found[name] = ask()
-        except (AttributeError, RuntimeError):
+        except Exception:  # of another version, or still being imported
             found[name] = None
     return found

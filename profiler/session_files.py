@@ -1,0 +1,81 @@
+"""Reads the raw files that a session left in its folder, however it ended.
+
+Whatever is missing or cut short becomes a reason in words; nothing here fails on content.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from infprof.profiler.intervals import Int64Array
+from infprof.profiler.marks import WIDTH
+from infprof.profiler.recording import Machine
+
+NO_SESSION = "the program ended before the recording began"
+ENDED_AT_ONCE = (
+    "the program ended without an exit of Python's (a signal, os._exit or exec), which can cost the "
+    "last 0.1 s and an open window"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """``session.json`` as it was written last; empty where it never was."""
+
+    pid: int | None = None
+    windows: list[dict[str, Any]] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    overhead_ns: dict[str, int] = field(default_factory=dict)
+    requests_seen: int = 0
+    dropped_marks: int = 0
+    machine: Machine = field(default_factory=Machine)
+    flags: dict[str, bool | int | str | None] = field(default_factory=dict)
+
+
+def read_facts(folder: Path) -> SessionFacts:
+    """What the session said about itself, and what it missed by the way it ended."""
+    try:
+        facts = json.loads((folder / "session.json").read_bytes())
+    except (OSError, ValueError):
+        reasons = dict.fromkeys(("requests", "kernels", "ops"), NO_SESSION)
+        return SessionFacts(missing=reasons)
+    torch, notes = facts["torch"], dict(facts["notes"])
+    missing = {}
+    if not facts["ended"]:
+        notes["ended"] = ENDED_AT_ONCE
+        if not facts["requests_seen"]:
+            missing["requests"] = f"{ENDED_AT_ONCE}: none had been written"
+    if not facts["windows"]:
+        reason = "no window of the tracer was opened"
+        if not torch:
+            reason = "the program did not import torch"
+        missing["kernels"] = missing["ops"] = notes.pop("kernels", reason)
+    return SessionFacts(
+        pid=facts["pid"],
+        windows=facts["windows"],
+        notes=notes,
+        missing=missing,
+        overhead_ns=facts["overhead_ns"],
+        requests_seen=facts["requests_seen"],
+        dropped_marks=facts["dropped_marks"],
+        machine=Machine(torch=torch.get("torch"), cuda=torch.get("cuda"), hip=torch.get("hip")),
+        flags={key: torch[key] for key in torch if key not in ("torch", "cuda", "hip")},
+    )
+
+
+def read_marks(folder: Path) -> tuple[Int64Array, list[tuple[str, str]]]:
+    """All whole rows; what a killed process wrote only in part is left out."""
+    try:
+        data = (folder / "marks.bin").read_bytes()
+        lines = (folder / "marks.keys").read_text("utf-8").split("\n")[:-1]
+    except FileNotFoundError:
+        return np.empty((0, WIDTH), np.int64), []
+    table = np.frombuffer(data[: len(data) // (8 * WIDTH) * 8 * WIDTH], np.int64).reshape(-1, WIDTH)
+    pairs = [(str(stage), str(name)) for stage, name in map(json.loads, lines)]
+    return table[table[:, 0] < len(pairs)], pairs

@@ -1,0 +1,120 @@
+"""Runs a program as ``python script.py`` and as ``infprof run script.py``, to compare the two."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infprof.profiler.recording import Recording
+
+PYTHON = (sys.executable,)
+INFPROF = (sys.executable, "-m", "infprof")
+READY = b"ready\n"
+
+Act = Callable[["subprocess.Popen[bytes]"], None]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+def alone(process: subprocess.Popen[bytes], number: int = signal.SIGINT) -> None:
+    """Signal the process that was started, not its children."""
+    os.kill(process.pid, number)
+
+
+def group(process: subprocess.Popen[bytes], number: int = signal.SIGINT) -> None:
+    """Signal it and its children, as a terminal does."""
+    os.killpg(process.pid, number)
+
+
+def start(
+    command: Sequence[str],
+    folder: Path,
+    *,
+    stdin: bytes | None = b"",
+    act: Act | None = None,
+    env: dict[str, str] | None = None,
+) -> Ended:
+    """Run to the end; ``act`` is called once the program has said that it is ready."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        said = b""
+        if act is not None:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            if said == READY:
+                act(process)
+        out, err = process.communicate(stdin, timeout=60)
+    finally:
+        process.kill()
+    return Ended(process.returncode, said + out, err)
+
+
+@dataclass(frozen=True)
+class Both:
+    """One program, run bare and recorded."""
+
+    bare: Ended
+    ours: Ended
+    folder: Path
+
+    @property
+    def recording(self) -> Recording:
+        return Recording.load(self.folder / "recording")
+
+    @property
+    def missing(self) -> dict[str, str]:
+        return self.recording.header.missing
+
+    @property
+    def notes(self) -> dict[str, str]:
+        return {note.code: note.text for note in self.recording.header.notes}
+
+
+def write(folder: Path, source: str, name: str = "script.py") -> Path:
+    """A program's file."""
+    file = folder / name
+    file.write_text(textwrap.dedent(source))
+    return file
+
+
+def run_both(
+    folder: Path,
+    source: str,
+    arguments: Sequence[str] = (),
+    *,
+    options: Sequence[str] = (),
+    stdin: bytes | None = b"",
+    act: Act | None = None,
+    env: dict[str, str] | None = None,
+) -> Both:
+    """Run the program twice; that they ended alike is asserted here."""
+    write(folder, source)
+    command = ["script.py", *arguments]
+    bare = start([*PYTHON, *command], folder, stdin=stdin, act=act, env=env)
+    ran = [*INFPROF, "run", "-o", "out", *options, *command]
+    ours = start(ran, folder, stdin=stdin, act=act, env=env)
+    assert ours.code == bare.code, ours.err.decode()
+    assert ours.out == bare.out
+    assert ours.err.startswith(bare.err), ours.err.decode()
+    return Both(bare, ours, folder / "out")
