@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from infprof.profiler.recording import (
     Lane,
     Machine,
     Note,
+    Phase,
     Recording,
     Requests,
     Samples,
@@ -72,6 +73,7 @@ def assemble(
     header.requests_seen = max(session.requests_seen, len(requests))
     for window in session.windows:
         _window(folder, window, parts, header)
+    requests = _seen_whole(requests, header.windows)
     samples = _samples(header, sampled)
     _merge_machine(header.machine, session.machine)
     header.lanes = parts.lanes
@@ -124,8 +126,22 @@ def _window(folder: Path, facts: dict[str, Any], parts: Parts, header: Header) -
     kept = events.take(~is_mark)
     lanes = np.array([parts.lane(lane) for lane in trace.header.lanes] or [0], np.int32)
     parts.events.append((kept, offset, lanes))
-    header.missing.update(trace.header.missing)
+    unasked = {"stacks"}  # windows never ask for Python stacks, so their absence is no gap
+    header.missing.update({k: v for k, v in trace.header.missing.items() if k not in unasked})
+    header.notes.extend(trace.header.notes)
+    header.cuts.extend(trace.header.cuts)
+    header.dropped_events += trace.header.dropped_events
     _merge_machine(header.machine, trace.header.machine)
+
+
+def _seen_whole(requests: Requests, windows: list[Window]) -> Requests:
+    """A request whose window was lost or closed early is neither traced nor plain any more."""
+    whole = np.zeros(len(requests), bool)
+    for window in windows:
+        whole |= (requests.start_ns >= window.start_ns) & (requests.end_ns <= window.end_ns)
+    half_seen = (requests.phase == Phase.TRACED) & ~whole
+    phase = np.where(half_seen, np.int8(Phase.WARMUP), requests.phase)
+    return replace(requests, phase=phase.astype(np.int8))
 
 
 def _align(theirs: Int64Array, ours: Int64Array) -> tuple[int, int] | None:
@@ -184,6 +200,8 @@ def _say_what_is_missing(header: Header, events: Events, requests: Requests) -> 
     for source, kind in (("ops", Kind.OP), ("kernels", Kind.KERNEL)):
         if (events.kind == kind).any():  # one window of several may have seen none
             header.missing.pop(source, None)
+    if header.flags.get("cuda_available") is False and not (events.kind == Kind.CALL).any():
+        header.missing.pop("kernels", None)  # there is no GPU whose work could be missing
     copies = events.name[(events.kind == Kind.COPY)]
     unknown = [events.names[index] for index in np.unique(copies)]
     if any(names.copy_direction(name) == "unknown" for name in unknown):

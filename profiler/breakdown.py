@@ -13,7 +13,6 @@ from typing import Literal
 
 from infprof.profiler.intervals import (
     Intervals,
-    clip,
     intersect,
     intervals,
     joined,
@@ -50,6 +49,15 @@ class RequestBreakdown:
 
     request: Request
     leaves: Mapping[str, Share]
+
+    def exposed(self, *prefixes: str) -> Intervals:
+        """When the leaves that are, or lie under, one of ``prefixes`` were exposed."""
+        chosen = [share.exposed for leaf, share in self.leaves.items() if _under(leaf, prefixes)]
+        return union(joined(chosen))
+
+
+def _under(leaf: str, prefixes: tuple[str, ...]) -> bool:
+    return any(leaf == prefix or leaf.startswith(prefix + ".") for prefix in prefixes)
 
 
 @dataclass(frozen=True)
@@ -90,41 +98,37 @@ class Breakdown:
 
     def exposed_ns(self, *prefixes: str) -> int:
         """Exposed time of all leaves that are, or lie under, one of ``prefixes``."""
-        return sum(
-            exposed
-            for leaf, (exposed, _) in self.leaves.items()
-            if any(leaf == prefix or leaf.startswith(prefix + ".") for prefix in prefixes)
-        )
+        return sum(exposed for leaf, (exposed, _) in self.leaves.items() if _under(leaf, prefixes))
 
     def exposed_intervals(self, *prefixes: str) -> Intervals:
         """When those leaves were exposed, over all requests (which may overlap in time)."""
-        parts = [
-            share.exposed
-            for one in self.requests
-            for leaf, share in one.leaves.items()
-            if any(leaf == prefix or leaf.startswith(prefix + ".") for prefix in prefixes)
-        ]
-        return union(joined(parts))
+        return union(joined([one.exposed(*prefixes) for one in self.requests]))
 
 
 def by_occupancy(timeline: Timeline) -> Breakdown:
     """Blame by priority: works on any events, also where launches and kernels are not linked."""
     prepared = layers(timeline)
-    return Breakdown(
-        "occupancy", tuple(_sweep(timeline, one, prepared) for one in timeline.requests)
-    )
+    lanes = {one.lane for one in timeline.requests}
+    claims = {lane: _claims(timeline, lane, prepared) for lane in lanes}
+    return Breakdown("occupancy", tuple(_sweep(one, claims[one.lane]) for one in timeline.requests))
 
 
-def _sweep(timeline: Timeline, request: Request, prepared: list[Layer]) -> RequestBreakdown:
-    """Device work claims first, then the request's own thread, then helper threads."""
-    claims = [(layer.leaf, layer.spans) for layer in prepared if layer.lane is None]
-    for threads in timeline.threads_of(request):
-        claims += [(layer.leaf, layer.on(threads)) for layer in prepared]
-    free = intervals([request.start_ns], [request.end_ns])
+def _claims(
+    timeline: Timeline, lane: int | None, prepared: list[Layer]
+) -> list[tuple[str, Intervals]]:
+    """Device work claims first, then the request's own thread, then helper threads; as sets."""
+    claims = [(layer.leaf, union(layer.spans)) for layer in prepared if layer.lane is None]
+    for threads in timeline.threads_of(lane):
+        claims += [(layer.leaf, union(layer.on(threads))) for layer in prepared]
+    return claims
+
+
+def _sweep(request: Request, claims: list[tuple[str, Intervals]]) -> RequestBreakdown:
+    whole = free = intervals([request.start_ns], [request.end_ns])
     covered: dict[str, list[Intervals]] = {}
     exposed: dict[str, list[Intervals]] = {}
     for leaf, spans in claims:
-        span = union(clip(spans, request.start_ns, request.end_ns))
+        span = intersect(whole, spans)
         if len(span.start):
             covered.setdefault(leaf, []).append(span)
             exposed.setdefault(leaf, []).append(intersect(free, span))

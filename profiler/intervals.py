@@ -123,7 +123,6 @@ def innermost(spans: Intervals) -> tuple[Intervals, Int64Array]:
         if stack:
             if start > cursor:
                 pieces.append((cursor, start, stack[-1][1]))
-            end = min(end, stack[-1][0])
         cursor = max(cursor, start) if stack else start
         stack.append((end, index))
     close_until(int(spans.end.max()) if len(spans.end) else 0)

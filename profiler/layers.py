@@ -6,6 +6,7 @@ the host, exact facts outrank declarations, and the innermost declaration outran
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from infprof.profiler import names
 from infprof.profiler.events import Kind
-from infprof.profiler.intervals import EMPTY, Intervals, clip, gaps, innermost, joined, length
+from infprof.profiler.intervals import EMPTY, Intervals, gaps, innermost, joined
 from infprof.profiler.stages import STAGES
 from infprof.profiler.timeline import Rows, Timeline
 
@@ -24,6 +25,9 @@ a sleep, a socket or a disk read that a request would feel takes longer."""
 LONG_CPU_OP_NS = 100_000
 """Beside a GPU, an op that launches nothing and runs this long computes on the CPU; a shorter one
 is a view or a shape query, which is framework dispatch (5 to 15 us each, CATALOGUE section 0)."""
+
+ALLOCATES = "aten::empty"
+"""Such an op only allocates: that it runs long makes it no computation."""
 
 COPY_CALL_NS = 100_000
 """What a copy call may take whatever it copies: some ten times its usual cost on the host."""
@@ -179,10 +183,10 @@ def _declared_stages(found: Declared) -> list[Layer]:
     layers: list[Layer] = []
     for stage in HOST_STAGES:
         mine = found.stage == stage
-        time = {
-            name: length(found.layer("", mine & (found.name == name)).spans)
-            for name in set(found.name[mine])
-        }
+        lengths = (found.spans.end - found.spans.start)[mine].tolist()
+        time = Counter[str]()
+        for name, one in zip(found.name[mine], lengths, strict=True):
+            time[name] += one
         ranked = sorted(time, key=lambda name: (-time[name], name))
         for name in ranked[:MAX_DECLARED_LEAVES]:
             layers.append(found.layer(f"{stage}.{name}", mine & (found.name == name)))
@@ -193,13 +197,14 @@ def _declared_stages(found: Declared) -> list[Layer]:
 
 def _ops(timeline: Timeline) -> list[Layer]:
     """Ops compute on a CPU-only host; beside a GPU they mostly dispatch."""
-    rows = timeline.outermost_ops
-    if not timeline.has_device and not len(timeline.by_kind[Kind.CALL]):
-        return [_host(timeline, "compute.cpu", rows)]
-    computing = (timeline.durations(rows) >= LONG_CPU_OP_NS) & ~_encloses_call(timeline, rows)
+    if not timeline.uses_device:
+        return [_host(timeline, "compute.cpu", timeline.outermost_ops)]
+    rows = timeline.by_kind[Kind.OP]
+    rows = rows[timeline.durations(rows) >= LONG_CPU_OP_NS]
+    rows = rows[timeline.label(rows, lambda name: "alloc" if ALLOCATES in name else "") == ""]
     return [
-        _host(timeline, "compute.cpu", rows[computing]),
-        _host(timeline, "python.dispatch", rows[~computing]),
+        _host(timeline, "compute.cpu", rows[~_encloses_call(timeline, rows)]),
+        _host(timeline, "python.dispatch", timeline.outermost_ops),
     ]
 
 
@@ -231,9 +236,12 @@ def _interpreter(timeline: Timeline, found: Declared) -> list[Layer]:
 
 def _foreign_compute(timeline: Timeline, found: Declared) -> list[Layer]:
     """Declared compute in which nothing of torch was seen: another runtime computes there."""
-    seen = timeline.busy(timeline.of(Kind.OP, Kind.CALL, Kind.KERNEL, Kind.COPY))
+    rows = timeline.of(Kind.OP, Kind.CALL)
     alone = found.stage == "compute"
-    for index in np.flatnonzero(alone):
-        low, high = int(found.spans.start[index]), int(found.spans.end[index])
-        alone[index] = not len(clip(seen, low, high).start)
+    for lane in np.unique(found.lane[alone]):
+        mine = np.flatnonzero(alone & (found.lane == lane))
+        seen = timeline.busy(rows[timeline.events.lane[rows] == lane])
+        place = np.searchsorted(seen.end, found.spans.start[mine], side="right")
+        following = np.append(seen.start, np.iinfo(np.int64).max)[place]
+        alone[mine] = following >= found.spans.end[mine]
     return [found.layer("compute.declared", alone)]

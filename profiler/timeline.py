@@ -19,6 +19,9 @@ from infprof.profiler.recording import Phase, Recording
 
 Rows = npt.NDArray[np.intp]
 
+ROUNDING_NS = 2_000
+"""Old traces give whole microseconds: an inner event may seem to outlast its outer one by two."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -62,6 +65,12 @@ class Timeline:
     def has_device(self) -> bool:
         """Whether any work on a device was observed."""
         return len(self.device_rows) > 0
+
+    @cached_property
+    def uses_device(self) -> bool:
+        """Whether work was sent to a device, though its activity may be missing."""
+        sent = ("launch", "graph", "copy", "set")
+        return self.has_device or len(self.where(Kind.CALL, names.call_class, *sent)) > 0
 
     def name(self, row: int | np.intp) -> str:
         """The event's name."""
@@ -152,21 +161,23 @@ class Timeline:
         for one in np.unique(lane):
             mine = np.flatnonzero(lane == one)
             reach = np.maximum.accumulate(end[mine])
-            keep[mine[1:]] = self.events.start_ns[order[mine[1:]]] >= reach[:-1]
+            later = order[mine[1:]]
+            apart = self.events.start_ns[later] >= reach[:-1]
+            keep[mine[1:]] = apart | (self.events.end_ns[later] > reach[:-1] + ROUNDING_NS)
         return np.sort(order[keep])
 
-    def threads_of(self, request: Request) -> tuple[npt.NDArray[np.bool_], ...]:
+    def threads_of(self, lane: int | None) -> tuple[npt.NDArray[np.bool_], ...]:
         """Which lanes' host events explain a request, in order of claim, as masks.
 
         Its own thread comes first: what a helper thread does meanwhile is hidden behind it. Then
         come the helpers; a thread that serves requests of its own explains only those. Where no
         thread is marked as the request's own, all claim together.
         """
-        threads = np.array([lane.type == "thread" for lane in self.recording.header.lanes], bool)
-        if request.lane is None:
+        threads = np.array([one.type == "thread" for one in self.recording.header.lanes], bool)
+        if lane is None:
             return (threads,)
         own = np.zeros(len(threads), bool)
-        own[request.lane] = True
+        own[lane] = True
         threads[np.unique(self.recording.requests.lane)] = False
         return own, threads
 

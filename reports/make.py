@@ -44,10 +44,10 @@ def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
         machine=header.machine.model_dump(),
         settings={**header.settings, **header.flags},
         quality=quality,
-        latency=_latency(evidence.latency, header.requests_seen),
+        latency=_latency(evidence),
         breakdown=_breakdown(evidence),
         device=_device(evidence.device),
-        verdict=sentence(evidence, found, quality.level),
+        verdict=sentence(evidence, found),
         findings=[_finding(rule, finding, evidence, quality) for rule, finding in found],
         verdicts=[
             rows.VerdictRow(rule=one.rule, outcome=one.outcome.value, reason=one.reason)
@@ -58,7 +58,9 @@ def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
     )
 
 
-def _latency(latency: Latency, seen: int) -> rows.Latency:
+def _latency(evidence: Evidence) -> rows.Latency:
+    latency = evidence.latency
+
     def maybe(time_ns: int | None) -> float | None:
         return None if time_ns is None else ms(time_ns)
 
@@ -70,7 +72,8 @@ def _latency(latency: Latency, seen: int) -> rows.Latency:
         p99_ms=maybe(latency.p99_ns),
         throughput_per_s=latency.throughput_per_s,
         cold_ms=maybe(latency.cold_ns),
-        requests_seen=seen,
+        requests_seen=evidence.header.requests_seen,
+        failed=int(evidence.recording.requests.failed.sum()),
         traced_p50_ms=maybe(latency.traced_p50_ns),
         distortion=latency.distortion,
         histogram=_histogram(latency),

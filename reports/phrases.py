@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infprof.reports import wording
 from infprof.reports.report import Latency, Report, SavingRow
+from infprof.rules.engine import DOES_NOT_APPLY
 
 CONFIDENCE = {
     "A": "expect it within about 10 %",
@@ -59,8 +60,10 @@ def trust(row: SavingRow) -> str:
 
 def requests(latency: Latency) -> str:
     """Which requests the latencies come from, and what the tracer did to the others."""
+    if not latency.requests_seen and not latency.requests:
+        return "No requests are marked, so there are no latencies; all numbers are for the whole."
     if not latency.requests:
-        return "No request ran without the tracer after warm-up, so there is no latency to report."
+        return "No request ran without the tracer after warm-up, so there are no latencies."
     seen = f" of {latency.requests_seen:,} seen" if latency.requests_seen else ""
     served = wording.counted(latency.requests, "request")
     text = f"From {served}{seen}, without the tracer and after warm-up."
@@ -69,6 +72,8 @@ def requests(latency: Latency) -> str:
             f" Under the tracer the median was {wording.ms(latency.traced_p50_ms)}, "
             f"{wording.times(latency.distortion)} as long."
         )
+    if latency.failed:
+        text += f" {wording.counted(latency.failed, 'request')} failed, and count too."
     return text
 
 
@@ -91,12 +96,16 @@ def absent(report: Report) -> str | None:
 
 def no_findings(report: Report) -> str:
     """What it means that there is nothing to change."""
-    outcomes = [verdict.outcome for verdict in report.verdicts]
-    clear, open_ = outcomes.count("CLEAR"), len(outcomes) - outcomes.count("CLEAR")
     if report.quality.level == "invalid":
         return "The measurement is not valid, so nothing could be judged."
-    if not clear:
+    looked = sum(
+        verdict.outcome == "CLEAR" and not verdict.reason.startswith(DOES_NOT_APPLY)
+        for verdict in report.verdicts
+    )
+    open_ = sum(verdict.outcome in ("UNKNOWN", "FAILED") for verdict in report.verdicts)
+    if not looked:
         return "Nothing could be judged: no rule had what it needs. The reasons are listed below."
-    fine = f"Nothing is worth changing here: {wording.counted(clear, 'rule')} looked and found "
-    fine += "nothing that would pay."
-    return f"{fine} {wording.counted(open_, 'rule')} could not judge." if open_ else fine
+    text = f"{wording.counted(looked, 'rule')} looked and found no fix that would pay."
+    if report.quality.level == "good" and looked > open_:
+        text = f"Nothing is worth changing here: {text}"
+    return f"{text} {wording.counted(open_, 'rule')} could not judge." if open_ else text

@@ -20,10 +20,15 @@ FEW_REQUESTS = 20
 NOISY_SPREAD = 0.10
 """A middle half of the latencies wider than this hides what a small change does."""
 
+ALIGNMENT_NS = 100_000
+"""Ranges that lie this far from the operators inside them move short stages into each other."""
+
 CPU_PRESSURE = 20.0
 """Per cent of time in which some task waited for a CPU (CATALOGUE IP-ENV-005)."""
 
-DOUBTFUL = frozenset({"unattributed", "distortion", "noise", "cpu-pressure"})
+DOUBTFUL = frozenset(
+    {"unattributed", "distortion", "noise", "cpu-pressure", "alignment", "dropped"}
+)
 """Notes that lower the confidence of every saving by one step."""
 
 
@@ -36,11 +41,9 @@ def lowered(confidence: Confidence, quality: Quality) -> Confidence:
 
 def judge_quality(evidence: Evidence) -> Quality:
     """``invalid`` where nothing could be explained, ``limited`` where a note must be read first."""
-    notes = [*_limits(evidence), *(Note(**note.model_dump()) for note in evidence.header.notes)]
-    notes += [Note(code="cut", text=text) for text in evidence.header.cuts]
-    level = "good"
-    if _limits(evidence) or evidence.header.cuts:
-        level = "limited"
+    limits = [*_limits(evidence), *_losses(evidence)]
+    level = "limited" if limits else "good"
+    notes = [*limits, *(Note(**note.model_dump()) for note in evidence.header.notes)]
     if not evidence.wall_ns:
         level = "invalid"
     return Quality(level=level, basis=evidence.breakdown.basis, notes=notes)  # type: ignore[arg-type]
@@ -82,6 +85,20 @@ def _host_limits(evidence: Evidence) -> list[Note]:
         "waited for a CPU: host times are longer than they would be on a quiet one."
     )
     return [Note(code="cpu-pressure", text=text)]
+
+
+def _losses(evidence: Evidence) -> list[Note]:
+    """What did not make it into the recording, or not to its exact place."""
+    header = evidence.header
+    found = [Note(code="cut", text=text) for text in header.cuts]
+    if header.dropped_events:
+        text = f"{wording.counted(header.dropped_events, 'event')} could not be kept."
+        found.append(Note(code="dropped", text=text))
+    doubt = max((window.alignment_error_ns or 0 for window in header.windows), default=0)
+    if doubt > ALIGNMENT_NS:
+        text = f"The tracer's clock is known only within {wording.ms(doubt / 1e6)} of ours."
+        found.append(Note(code="alignment", text=text))
+    return found
 
 
 def _latency_limits(evidence: Evidence) -> list[Note]:

@@ -52,6 +52,8 @@ class Latency(_Model):
     throughput_per_s: float | None = None
     cold_ms: float | None = None
     requests_seen: int = 0
+    failed: int = 0
+    """Requests that raised; their times are in the statistics, for a user waited for them too."""
     traced_p50_ms: float | None = None
     distortion: float | None = None
     """Median wall under the tracer over the median without it."""

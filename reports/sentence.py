@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from infprof.profiler.breakdown import stage_of
+from infprof.profiler.layers import HOST_STAGES
 from infprof.reports import wording
 from infprof.reports.quality import device_hidden
 from infprof.reports.report import VerdictSentence
@@ -11,10 +15,10 @@ from infprof.rules.finding import Finding
 
 WORDS = {
     "io": ("io-bound", "reading and writing"),
-    "preprocess": ("input-bound", "preparing the input on the CPU"),
+    "preprocess": ("input-bound", "preparing the input"),
     "h2d": ("copy-bound", "copying the input to the GPU"),
     "d2h": ("copy-bound", "copying results back from the GPU"),
-    "postprocess": ("output-bound", "postprocessing on the CPU"),
+    "postprocess": ("output-bound", "postprocessing"),
     "python": ("host-bound", "in Python and framework overhead"),
     "queue": ("queue-bound", "waiting in a queue"),
     "profiler": ("unknown", "in the profiler itself"),
@@ -33,13 +37,12 @@ PYTHON_LIMITS = {
 """What the largest leaf of ``python`` says beside device work."""
 
 
-def sentence(evidence: Evidence, found: list[tuple[str, Finding]], level: str) -> VerdictSentence:
+def sentence(evidence: Evidence, found: list[tuple[str, Finding]]) -> VerdictSentence:
     """Names the stage with most exposed time, its share, what limits it, and the first finding."""
     stages = {stage: exposed for stage, (exposed, _) in evidence.breakdown.stages.items()}
     wall = evidence.breakdown.wall_ns
     if not wall or not stages:
-        reason = evidence.header.missing.get("requests", "nothing was recorded")
-        text = f"Nothing can be said: {reason}."
+        text = f"Nothing can be said: {_why_nothing(evidence)}."
         return VerdictSentence(stage=None, share=None, limit="unknown", sentence=text)
     if device_hidden(evidence):
         text = "Where the time goes cannot be said: work was sent to a GPU, but what the GPU did "
@@ -53,10 +56,11 @@ def sentence(evidence: Evidence, found: list[tuple[str, Finding]], level: str) -
         limit, activity = "warm-up", "on a one-time warm-up"
     who = "A request" if len(evidence.recording.requests) else "The program in this trace"
     time = wording.ms(evidence.per_request(stages[stage]) / 1e6)
-    text = f"{who} spends {wording.share(share)} of its time ({time}) {activity}"
+    text = f"{who} spends {wording.share(share)} of its time "
+    text += f"({time} of {wording.ms(evidence.wall_ns / 1e6)}) {activity}{_mostly(evidence, stage)}"
     text += f": it is {limit}." if limit != "unknown" else "."
     return VerdictSentence(
-        stage=stage, share=share, limit=limit, sentence=f"{text} {_advice(evidence, found, level)}"
+        stage=stage, share=share, limit=limit, sentence=f"{text} {_advice(evidence, found)}"
     )
 
 
@@ -65,18 +69,42 @@ def _limit(evidence: Evidence, stage: str) -> tuple[str, str]:
         where = "the GPU" if evidence.timeline.has_device else "the CPU"
         return "compute-bound", f"computing on {where}"
     if stage == "python" and evidence.timeline.has_device:
-        leaves = {leaf: evidence.exposed_ns(leaf) for leaf in PYTHON_LIMITS}
-        return PYTHON_LIMITS[max(leaves, key=lambda leaf: leaves[leaf])], WORDS[stage][1]
+        limits = Counter[str]()
+        for leaf, (exposed, _) in evidence.breakdown.leaves.items():
+            if stage_of(leaf) == stage:
+                limits[PYTHON_LIMITS.get(leaf, WORDS[stage][0])] += exposed
+        return limits.most_common(1)[0][0], WORDS[stage][1]
     return WORDS[stage]
 
 
-def _advice(evidence: Evidence, found: list[tuple[str, Finding]], level: str) -> str:
+def _why_nothing(evidence: Evidence) -> str:
+    seen = evidence.header.requests_seen
+    if not seen:
+        return evidence.header.missing.get("requests", "nothing was recorded")
+    return (
+        f"only {wording.counted(seen, 'request')} ran, which is all warm-up; serve more, or lower "
+        "--warmup and --plain"
+    )
+
+
+def _mostly(evidence: Evidence, stage: str) -> str:
+    """The one declared range that a host stage mostly consists of, if there is one."""
+    if stage not in HOST_STAGES or stage == "python":  # its leaves are ours, not the user's
+        return ""
+    leaves = {
+        leaf: exposed
+        for leaf, (exposed, _) in evidence.breakdown.leaves.items()
+        if stage_of(leaf) == stage
+    }
+    most = max(leaves, key=lambda leaf: leaves[leaf], default="")
+    if not most or leaves[most] <= sum(leaves.values()) / 2:
+        return ""
+    return f", mostly in \u201c{wording.plain(most.partition('.')[2], 60)}\u201d"
+
+
+def _advice(evidence: Evidence, found: list[tuple[str, Finding]]) -> str:
     worth = [one for one in found if evidence.share(one[1].saving.high_ns) >= GATE_SHARE]
-    if worth:
-        rule, first = worth[0]
-        return f"First: {first.title[0].lower()}{first.title[1:]} ({rule})."
-    if found:
-        return f"Nothing that was found would save {100 * GATE_SHARE:g} % or more."
-    if level == "good":
-        return "No rule found anything worth changing."
-    return "No rule found anything worth changing in what could be measured."
+    if not worth:
+        return f"No rule found a fix that would save {100 * GATE_SHARE:g} % or more."
+    rule, first = worth[0]
+    return f"First: {first.title[0].lower()}{first.title[1:]} ({rule})."

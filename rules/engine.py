@@ -17,6 +17,9 @@ GATE_SHARE = 0.05
 """A saving below this share of the wall is no finding: 20 interleaved pairs of runs at 1 to 2 %
 noise resolve about 1 %, so a smaller gain could not be told from chance (CATALOGUE section 0)."""
 
+DOES_NOT_APPLY = "does not apply"
+"""How the reason of a CLEAR begins that nothing was looked at for."""
+
 
 def catalog() -> dict[str, ModuleType]:
     """Every rule by its id: the folder's and the installed strangers'."""
@@ -41,7 +44,7 @@ def ranked(verdicts: list[Verdict]) -> list[tuple[str, Finding]]:
 def _judge_one(rule: str, module: ModuleType, evidence: Evidence) -> Verdict:
     needs = tuple(getattr(module, "NEEDS", ()))
     if "device" in needs and evidence.device_use == "unused":
-        return Verdict(rule, Outcome.CLEAR, "does not apply: no work ran on a GPU")
+        return Verdict(rule, Outcome.CLEAR, f"{DOES_NOT_APPLY}: no work ran on a GPU")
     missing = next(filter(None, (evidence.lacks(need) for need in needs)), None)
     if missing is not None:
         return Verdict(rule, Outcome.UNKNOWN, missing)

@@ -90,8 +90,9 @@ class Evidence:
 
     def exposed_part_ns(self, rows: Rows, *leaves: str) -> int:
         """How much of these rows' time was exposed as these leaves, per request."""
+        busy = self.timeline.busy(rows)
         return self.per_request(
-            length(intersect(self.timeline.busy(rows), self.breakdown.exposed_intervals(*leaves)))
+            sum(length(intersect(one.exposed(*leaves), busy)) for one in self.breakdown.requests)
         )
 
     def top(self, rows: Rows, most: int = 5) -> tuple[Where, ...]:

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from infprof.profiler import names
-from infprof.profiler.events import Events, Kind
-from infprof.profiler.timeline import Request, Rows
+from infprof.profiler.events import Kind
+from infprof.profiler.timeline import Request, Rows, Timeline
 from infprof.rules.evidence import Evidence
 
 BLOCKING_COPY = re.compile(r"^(cuda|hip)Memcpy(2D|3D|WithStream)?$")
@@ -31,12 +31,11 @@ class HotSyncs:
 
 def hot_syncs(evidence: Evidence) -> HotSyncs:
     """Find the waiting calls that more launches follow."""
-    events = evidence.timeline.events
     waiting = _waiting_calls(evidence)
     launching = evidence.rows(Kind.CALL, names.call_class, "launch", "graph")
     hot = np.zeros(len(waiting), np.bool_)
     for one in evidence.breakdown.requests:
-        hot |= _followed(events, waiting, launching, one.request)
+        hot |= _followed(evidence.timeline, waiting, launching, one.request)
     return HotSyncs(waiting[hot], _drains(evidence, waiting[hot]))
 
 
@@ -53,14 +52,14 @@ def _waiting_calls(evidence: Evidence) -> Rows:
 
 
 def _followed(
-    events: Events, waiting: Rows, launching: Rows, request: Request
+    timeline: Timeline, waiting: Rows, launching: Rows, request: Request
 ) -> npt.NDArray[np.bool_]:
     """Which waits lie in this request and precede a launch of their own thread in it."""
+    events = timeline.events
     inside = (events.start_ns[waiting] >= request.start_ns) & (
         events.start_ns[waiting] < request.end_ns
     )
-    if request.lane is not None:
-        inside &= events.lane[waiting] == request.lane
+    inside &= np.any(timeline.threads_of(request.lane), axis=0)[events.lane[waiting]]
     launching = launching[events.start_ns[launching] < request.end_ns]
     last_launch = np.full(int(events.lane.max(initial=0)) + 1, -1, np.int64)
     np.maximum.at(last_launch, events.lane[launching], events.start_ns[launching])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from infprof.profiler.events import Flag, Kind
-from infprof.profiler.intervals import Intervals, gaps, intersect, length, union
+from infprof.profiler.intervals import Intervals, clip, gaps, intersect, joined, length, union
 from infprof.rules.evidence import Evidence
 
 LONGEST_GAP_NS = 1_000_000
@@ -75,7 +75,11 @@ def launch_gaps(evidence: Evidence) -> LaunchGaps:
 def short_holes(evidence: Evidence) -> Intervals:
     """When the device idled for less than a millisecond between two pieces of work."""
     device = evidence.timeline.busy(evidence.inside(evidence.timeline.device_rows))
-    return intersect(gaps(device, LONGEST_GAP_NS), evidence.covered)
+    parts = [
+        gaps(clip(device, one.request.start_ns, one.request.end_ns), LONGEST_GAP_NS)
+        for one in evidence.breakdown.requests
+    ]
+    return union(joined(parts))
 
 
 def faster_kernels_help(evidence: Evidence) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from infprof.profiler.recording import Recording
 PYTHON = (sys.executable,)
 INFPROF = (sys.executable, "-m", "infprof")
 READY = b"ready\n"
+
+ADDRESS = re.compile(rb"0x[0-9a-f]{6,}")
 
 Act = Callable[["subprocess.Popen[bytes]"], None]
 
@@ -65,9 +68,11 @@ def start(
             if said == READY:
                 act(process)
         out, err = process.communicate(stdin, timeout=60)
-    finally:
-        process.kill()
-    return Ended(process.returncode, said + out, err)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    return Ended(process.returncode, ADDRESS.sub(b"0x", said + out), ADDRESS.sub(b"0x", err))
 
 
 @dataclass(frozen=True)

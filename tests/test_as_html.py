@@ -210,7 +210,7 @@ def test_a_report_of_nothing_renders() -> None:
     report.verdicts, report.machine, report.settings, report.missing = [], {}, {}, {}
     report.tool.overhead, report.subject.command = {}, []
     words = Page(as_html.render(report)).words
-    assert "there is no latency to report" in words
+    assert "there are no latencies" in words
     assert "there is no breakdown" in words
     assert "needs JavaScript" not in words
 

@@ -99,4 +99,4 @@ def test_innermost_gives_each_point_to_the_shortest_cover(pairs: list[tuple[int,
 
 def test_innermost_of_overlapping_intervals_stays_disjoint() -> None:
     pieces, owner = innermost(intervals([0, 5], [10, 15]))
-    assert list(zip(*pieces, owner, strict=True)) == [(0, 5, 0), (5, 10, 1)]
+    assert list(zip(*pieces, owner, strict=True)) == [(0, 5, 0), (5, 15, 1)]

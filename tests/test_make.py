@@ -57,8 +57,8 @@ def test_the_sentence_names_stage_share_and_limit() -> None:
     verdict = diagnose(served(plain=30, traced=4)).verdict
     assert (verdict.stage, verdict.limit) == ("preprocess", "input-bound")
     assert verdict.sentence.startswith(
-        "A request spends 60 % of its time (0.600 ms) preparing the input on the CPU: "
-        "it is input-bound. First: "
+        "A request spends 60 % of its time (0.600 ms of 1.00 ms) preparing the input, "
+        "mostly in \u201cdecode\u201d: it is input-bound. First: "
     )
 
 
@@ -145,3 +145,36 @@ def test_doubt_about_the_measurement_lowers_every_confidence() -> None:
     assert [steps[one.saving.confidence] for one in sound.findings] == [
         one.saving.confidence for one in doubted.findings
     ]
+
+
+def test_noise_and_distortion_are_said_and_limit_the_quality() -> None:
+    walls = [100, 100, 180, 180] * 8
+    parts, at = [], 0
+    for wall in walls:
+        parts.append(f"main: {at}-{at + wall} request plain")
+        at += wall + 1
+    parts.append(f"main: {at}-{at + 400} request traced | main: {at}-{at + 400} op aten::mm")
+    report = diagnose(recording("\n".join(parts)))
+    codes = [note.code for note in report.quality.notes]
+    assert {"noise", "distortion"} <= set(codes)
+    assert report.quality.level == "limited"
+
+
+def test_only_warm_up_is_said_to_be_only_warm_up() -> None:
+    report = diagnose(recording("main: 0-10 request cold | main: 20-30 request warmup"))
+    assert report.verdict.sentence == (
+        "Nothing can be said: only 2 requests ran, which is all warm-up; serve more, or lower "
+        "--warmup and --plain."
+    )
+
+
+def test_an_interval_ranks_by_its_middle() -> None:
+    from infprof.rules.engine import ranked
+    from infprof.rules.finding import Finding, Fix, Outcome, Saving, Verdict
+
+    def found(rule: str, low: int, high: int) -> Verdict:
+        finding = Finding(rule, "", "compute", Saving(low, high), Fix("", "", ""))
+        return Verdict(rule, Outcome.FOUND, findings=(finding,))
+
+    order = ranked([found("ceiling", 0, 100), found("sure", 60, 80)])
+    assert [rule for rule, _ in order] == ["sure", "ceiling"]

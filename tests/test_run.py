@@ -13,7 +13,7 @@ import pytest
 from tests.programs import INFPROF, PYTHON, Act, alone, group, run_both, write
 
 SERVE = """
-    import atexit, os, signal, sys, threading
+    import atexit, os, signal, sys, threading, time
     import infprof
 
     @infprof.annotate("work")
@@ -50,7 +50,7 @@ with infprof.request(): sys.exit(4)""",
     "daemon thread": """
 started = threading.Event()
 def work():
-    while True: serve(1); started.set()
+    while True: serve(1); started.set(); time.sleep(0.001)
 threading.Thread(target=work, daemon=True).start()
 started.wait(); print('main ends')""",
     "thread goes on": """
@@ -80,7 +80,7 @@ serve(1); sys.stdout.flush()
 child = os.fork()
 if child == 0: serve(2); print('child'); sys.exit(7)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])); serve(3)""",
-    "stderr and stdout": "print('o'); print('e', file=sys.stderr); serve(1); os.write(2, b'raw\\n')",
+    "stderr and stdout": "print('o'); sys.stderr.write('e'); serve(1); os.write(2, b'raw\\n')",
     "no newline at the end": "sys.stderr.write('x'); sys.stdout.write('y'); serve(1)",
     "closes its streams": "serve(1); os.close(2); os.close(1); os.close(0)",
     "warnings": "import warnings; warnings.warn('old'); serve(1)",
@@ -114,17 +114,18 @@ def test_what_a_hard_end_costs_is_said(tmp_path: Path) -> None:
 
 
 LOOP = """
-    import signal, sys, infprof
+    import signal, sys, time, infprof
     print("ready", flush=True)
     try:
         while True:
             with infprof.request():
-                pass
+                time.sleep(0.002)
     except KeyboardInterrupt:
         {interrupted}
     finally:
         print("cleaned up", flush=True)
 """
+
 
 @pytest.mark.parametrize(
     ("send", "number"),

@@ -89,8 +89,9 @@ def _ours(
         label, _, name = rest.partition(":")
         if owner == "infprof" and label == "request":
             is_request[row] = True
-        elif owner == "infprof" and label in STAGES:
-            names[row], stage[row] = name, STAGES.index(label)
+        elif owner == "infprof" and name and label in ("", *STAGES):
+            names[row] = name
+            stage[row] = STAGES.index(label) if label else -1
     return names, stage, is_request
 
 

@@ -87,7 +87,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         ),
         why=f"{'; '.join(reasons)[0].upper()}{'; '.join(reasons)[1:]}.",
         stage="python" if evidence.device_use == "used" else "compute",
-        saving=Saving(0, cost, "B"),
+        saving=Saving(0, cost, "C"),
         fix=FIX,
         where=evidence.top(recorded),
     )  # fmt: skip
