@@ -14,8 +14,8 @@ def load(path: str | os.PathLike[str]) -> Recording:
     from infprof.profiler.importers import open_trace
 
     where = Path(path)
-    if where.name == "recording.json":
-        return Recording.load(where.parent)
+    if where.name in ("recording.json", "report.json", "report.html"):
+        where = where.parent  # one of ours: what it was made from lies beside it
     for folder in (where, where / "recording"):
         if (folder / "recording.json").is_file():
             return Recording.load(folder)
@@ -23,7 +23,7 @@ def load(path: str | os.PathLike[str]) -> Recording:
             return _unfinished(folder / "raw", name=where.name)
     if where.is_dir():
         raise BadInput(
-            f"{where}: a folder without a recording; name a trace file or `infprof run`'s"
+            f"{where}: holds no recording; name a trace file, or the folder that infprof run wrote"
         )
     return open_trace(where)
 

@@ -44,7 +44,6 @@ class Output:
         """The report for people."""
         return self.folder / "report.html"
 
-
     def release(self) -> None:
         """Let others record here; the end of this process does the same."""
         if self.lock is not None:

@@ -41,7 +41,7 @@ def run_and_report(
     )
     try:
         recording = keep(output, subject, sampled, settings_of(chosen))
-        _show(explain(recording, output), as_json)
+        _show(explain(recording, output), as_json, Console(stderr=True))  # stdout is the program's
         _say(f"\nReport: {out / 'report.html'}\nNext:   open it in a browser, or: infprof rules")
     except (Exception, KeyboardInterrupt) as error:  # the profile is on disk: say how to try again
         _say(
@@ -64,19 +64,19 @@ def report_on(file: Path, out: Path | None, as_json: bool) -> None:
         except OSError as error:
             reason = error.strerror or str(error)
             raise BadInput(f"{out}: cannot be written ({reason}); choose another -o") from error
-    _show(report, as_json)
+    _show(report, as_json, Console())
     if out is not None:
         _say(f"\nReport: {out}")
     elif not as_json:
         _say(f"\nNext: infprof report {file} -o report.html")
 
 
-def _show(report: Report, as_json: bool) -> None:
+def _show(report: Report, as_json: bool, console: Console) -> None:
     if as_json:
         sys.stdout.write(report.to_json() + "\n")
         sys.stdout.flush()
     else:
-        print_report(report, Console(stderr=True))
+        print_report(report, console)
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -26,11 +28,14 @@ def list_rules() -> None:
 
 def show_rule(rule: str) -> None:
     """A rule's page: its docstring. Raises ``BadInput`` for a name that is no rule."""
-    module = catalog().get(rule)
+    known = catalog()
+    module = known.get(rule.lower())
     if module is None:
-        raise BadInput(f"{rule}: no such rule; `infprof rules` lists them all")
+        close = get_close_matches(rule.lower(), known, 1, 0.4)
+        hint = f"did you mean {close[0]}?" if close else "`infprof rules` lists them all"
+        raise BadInput(f"{rule}: no such rule; {hint}")
     console = Console()
-    console.print(Text(rule, "bold"))
+    console.print(Text(rule.lower(), "bold"))
     for paragraph in (module.__doc__ or "").strip().split("\n\n"):
         head, _, body = paragraph.rpartition(":\n")
         console.print(Text(f"\n{head}", "bold") if head else "", highlight=False)

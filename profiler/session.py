@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from threading import get_native_id
@@ -171,7 +172,9 @@ class Session:
     def _trace(self, wanted: bool, thread: int) -> None:
         """Open or close the window for the request at the gate, if no other is under way."""
         if wanted and self.window is None:
-            if self.gate.wait_empty(thread):
+            if "torch" not in sys.modules:
+                self.schedule.put_back()
+            elif self.gate.wait_empty(thread):
                 self._open_window()
             else:
                 self._could_not_open(thread)
@@ -183,17 +186,17 @@ class Session:
 
     def _could_not_close(self) -> None:
         self.was_held = True
-        self.notes["gate"] = "a window stayed open longer than planned: requests never paused"
+        self.notes["window"] = "a window stayed open longer than planned: requests never paused"
         if self._window_is_long(OVERDUE_NS):
             self._close_window()
 
     def _could_not_open(self, thread: int) -> None:
         if self.gate.has_begun_one(thread):  # tasks of one event loop: nothing was lost by asking
             self.schedule.put_back()
-            self.notes["kernels"] = "requests overlapped in one thread: no window could open"
+            self.notes["gate"] = "requests overlapped in one thread: no window could open"
         else:
             self.schedule.stop_window()
-            self.notes["kernels"] = (
+            self.notes["gate"] = (
                 f"no moment without a request under way was found within {SECONDS:g} s"
             )
 
@@ -208,7 +211,7 @@ class Session:
             return
         annotate.say_own_window(True)
         self.was_held = False
-        self.notes.pop("kernels", None)
+        self.notes.pop("gate", None)
         self.traced_since_ns = perf_counter_ns()
         self.overhead_ns["open_windows"] += self.traced_since_ns - began
 

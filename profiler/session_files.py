@@ -55,6 +55,7 @@ def read_facts(folder: Path) -> SessionFacts:
         reason = "no window of the tracer was opened"
         if not torch:
             reason = "the program did not import torch"
+        reason = notes.pop("gate", reason)
         missing["kernels"] = missing["ops"] = notes.pop("kernels", reason)
     return SessionFacts(
         pid=facts["pid"],

@@ -15,7 +15,7 @@ from infprof.reports.quality import judge_quality, lowered
 from infprof.reports.sentence import sentence
 from infprof.rules.engine import ranked
 from infprof.rules.evidence import Evidence
-from infprof.rules.finding import Finding, Verdict
+from infprof.rules.finding import Finding, Outcome, Verdict
 
 Severity = Literal["high", "medium", "low", "info"]
 
@@ -33,8 +33,10 @@ def ms(time_ns: int | float) -> float:
 def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
     """Everything known and judged about one recording."""
     header = evidence.header
-    found = ranked(verdicts)
     quality = judge_quality(evidence)
+    if quality.level == "invalid":
+        verdicts = [_withheld(one) for one in verdicts]
+    found = ranked(verdicts)
     return rows.Report(
         tool=rows.Tool(
             version=header.tool_version,
@@ -56,6 +58,13 @@ def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
         charts=charts(evidence.recording),
         missing=header.missing,
     )
+
+
+def _withheld(verdict: Verdict) -> Verdict:
+    """What was found in a measurement that is not valid is not known."""
+    if verdict.outcome is not Outcome.FOUND:
+        return verdict
+    return Verdict(verdict.rule, Outcome.UNKNOWN, "the measurement is not valid: see its notes")
 
 
 def _latency(evidence: Evidence) -> rows.Latency:

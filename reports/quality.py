@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from infprof.profiler.events import Kind
 from infprof.reports import wording
 from infprof.reports.report import Note, Quality
 from infprof.rules.evidence import Evidence
@@ -19,6 +18,9 @@ FEW_REQUESTS = 20
 
 NOISY_SPREAD = 0.10
 """A middle half of the latencies wider than this hides what a small change does."""
+
+DROWNING_SPREAD = 1.0
+"""A middle half wider than the median itself, on a machine under pressure, is the machine's."""
 
 ALIGNMENT_NS = 100_000
 """Ranges that lie this far from the operators inside them move short stages into each other."""
@@ -44,15 +46,29 @@ def judge_quality(evidence: Evidence) -> Quality:
     limits = [*_limits(evidence), *_losses(evidence)]
     level = "limited" if limits else "good"
     notes = [*limits, *(Note(**note.model_dump()) for note in evidence.header.notes)]
-    if not evidence.wall_ns:
+    if not evidence.wall_ns or drowned_in_noise(evidence):
         level = "invalid"
     return Quality(level=level, basis=evidence.breakdown.basis, notes=notes)  # type: ignore[arg-type]
 
 
+def drowned_in_noise(evidence: Evidence) -> bool:
+    """Whether others kept the CPUs so busy that latencies jump: then no share means anything.
+
+    Either alone does not say so: requests of different sizes differ, a busy pool waits for itself.
+    """
+    spread = evidence.latency.spread
+    return spread is not None and spread > DROWNING_SPREAD and _pressure(evidence) > CPU_PRESSURE
+
+
+def _pressure(evidence: Evidence) -> float:
+    """Per cent of time in which something waited for a CPU; 0 where that was not sampled."""
+    pressure = evidence.series("host.pressure_cpu")
+    return 0.0 if pressure is None else float(pressure.mean())
+
+
 def device_hidden(evidence: Evidence) -> bool:
     """Whether work was sent to a GPU whose activity nobody recorded."""
-    launched = len(evidence.timeline.by_kind[Kind.CALL]) > 0
-    return launched and evidence.device_use == "unknown"
+    return evidence.timeline.uses_device and not evidence.timeline.has_device
 
 
 def _limits(evidence: Evidence) -> list[Note]:
@@ -77,11 +93,11 @@ def _limits(evidence: Evidence) -> list[Note]:
 
 
 def _host_limits(evidence: Evidence) -> list[Note]:
-    pressure = evidence.series("host.pressure_cpu")
-    if pressure is None or pressure.mean() <= CPU_PRESSURE:
+    pressure = _pressure(evidence)
+    if pressure <= CPU_PRESSURE:
         return []
     text = (
-        f"For {wording.number(float(pressure.mean()))} % of the time something on this machine "
+        f"For {wording.number(pressure)} % of the time something on this machine "
         "waited for a CPU: host times are longer than they would be on a quiet one."
     )
     return [Note(code="cpu-pressure", text=text)]

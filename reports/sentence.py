@@ -7,7 +7,7 @@ from collections import Counter
 from infprof.profiler.breakdown import stage_of
 from infprof.profiler.layers import HOST_STAGES
 from infprof.reports import wording
-from infprof.reports.quality import device_hidden
+from infprof.reports.quality import device_hidden, drowned_in_noise
 from infprof.reports.report import VerdictSentence
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence
@@ -43,6 +43,9 @@ def sentence(evidence: Evidence, found: list[tuple[str, Finding]]) -> VerdictSen
     wall = evidence.breakdown.wall_ns
     if not wall or not stages:
         text = f"Nothing can be said: {_why_nothing(evidence)}."
+        return VerdictSentence(stage=None, share=None, limit="unknown", sentence=text)
+    if drowned_in_noise(evidence):
+        text = "Nothing can be said: other work kept this machine's CPUs busy; measure again."
         return VerdictSentence(stage=None, share=None, limit="unknown", sentence=text)
     if device_hidden(evidence):
         text = "Where the time goes cannot be said: work was sent to a GPU, but what the GPU did "

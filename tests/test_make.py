@@ -178,3 +178,22 @@ def test_an_interval_ranks_by_its_middle() -> None:
 
     order = ranked([found("ceiling", 0, 100), found("sure", 60, 80)])
     assert [rule for rule, _ in order] == ["sure", "ceiling"]
+
+
+def test_a_machine_that_others_keep_busy_gives_no_finding() -> None:
+    from dataclasses import replace
+
+    walls = [1000, 1000, 4000, 4000] * 8
+    parts, at = [], 0
+    for wall in walls:
+        parts.append(f"main: {at}-{at + wall} request plain")
+        at += wall + 1
+    parts.append(f"main: {at}-{at + 1000} request traced | main: {at}-{at + 900} range io:read")
+    quiet = recording("\n".join(parts))
+    busy = recording("", series={"host.pressure_cpu": [(0, 60.0)]})
+    assert diagnose(quiet).findings
+    quiet.header.series = busy.header.series
+    report = diagnose(replace(quiet, samples=busy.samples))
+    assert report.quality.level == "invalid"
+    assert not report.findings
+    assert report.verdict.sentence.startswith("Nothing can be said: other work kept")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import textwrap
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import INFPROF, PYTHON, Act, alone, group, run_both, write
+from tests.programs import INFPROF, PYTHON, Act, alone, group, run_both, start, write
 
 SERVE = """
     import atexit, os, signal, sys, threading, time
@@ -49,13 +50,13 @@ with infprof.request(): sys.exit(4)""",
     "atexit raises": "atexit.register(lambda: 1 / 0); serve(1)",
     "daemon thread": """
 started = threading.Event()
-def work():
+def loop():
     while True: serve(1); started.set(); time.sleep(0.001)
-threading.Thread(target=work, daemon=True).start()
+threading.Thread(target=loop, daemon=True).start()
 started.wait(); print('main ends')""",
     "thread goes on": """
-def work(): [serve(n) for n in range(1000)]; print('thread ends')
-threading.Thread(target=work).start(); print('main ends')""",
+def loop(): [serve(n) for n in range(1000)]; print('thread ends')
+threading.Thread(target=loop).start(); print('main ends')""",
     "thread raises": """
 sys.setswitchinterval(10)
 thread = threading.Thread(target=lambda: serve(None), name='worker'); thread.start(); thread.join()
@@ -93,7 +94,7 @@ def test_it_ends_as_under_python(end: str, tmp_path: Path) -> None:
     assert len(both.recording.requests) > 0 or "requests" in both.missing
     assert (tmp_path / "out" / "report.html").stat().st_size > 10_000
     assert not (tmp_path / "out" / "recording" / "raw").exists()
-    assert b"did not import torch" in both.ours.err
+    assert both.missing["ops"] == "the program did not import torch"
 
 
 def test_a_syntax_error_is_the_program_s(tmp_path: Path) -> None:
@@ -115,6 +116,8 @@ def test_what_a_hard_end_costs_is_said(tmp_path: Path) -> None:
 
 LOOP = """
     import signal, sys, time, infprof
+    with infprof.request():
+        pass
     print("ready", flush=True)
     try:
         while True:
@@ -221,3 +224,283 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
         seen.append(subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True).stdout)
     assert seen[0].startswith(b"0\nTraceback") and seen[0] == seen[1]
     assert (tmp_path / "out" / "report.json").is_file()
+
+
+SURROUNDINGS = """
+    import json, os, sys
+    def facts():
+        spec = sys.modules['__main__'].__spec__
+        return {
+            'argv': sys.argv, 'path': sys.path, 'name': __name__, 'file': __file__,
+            'package': __package__, 'spec': spec and spec.name, 'cwd': os.getcwd(),
+            'flags': list(sys.flags), 'executable': sys.executable, 'orig': sys.orig_argv[1:],
+            'environment': {k: v for k, v in os.environ.items() if k != 'PYTEST_CURRENT_TEST'},
+            'main': sorted(vars(sys.modules['__main__'])),
+            'hooks': [sys.excepthook is sys.__excepthook__, sys.gettrace(), sys.getprofile()],
+            'threads': __import__('threading').active_count(),
+            'limit': sys.getrecursionlimit(), 'switch': sys.getswitchinterval(),
+        }
+    if __name__ == '__main__':
+        print(json.dumps(facts(), indent=1, sort_keys=True))
+"""
+
+
+def test_the_program_finds_itself_in_the_same_surroundings(tmp_path: Path) -> None:
+    arguments = ["--flag", "-o", "x", "--", "-m", "", "a b", "*", "--help"]
+    both = run_both(tmp_path, SURROUNDINGS, arguments)
+    assert b'"--help"' in both.ours.out and b"INFPROF" not in both.ours.out
+
+
+def test_a_python_path_of_the_user_s_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    write(tmp_path / "lib", "print('real sitecustomize')", "sitecustomize.py")
+    write(tmp_path / "lib", "VALUE = 1", "helper.py")
+    source = SURROUNDINGS + "    import helper, sitecustomize\n    print(sitecustomize.__file__)\n"
+    both = run_both(tmp_path, source, env={"PYTHONPATH": f"{tmp_path / 'lib'}:/nonexistent"})
+    assert both.ours.out.startswith(b"real sitecustomize\n")
+    assert b"lib/sitecustomize.py" in both.ours.out
+
+
+@pytest.mark.parametrize("error", ["ValueError('bad')", "ImportError('gone')", "SystemExit(3)"])
+def test_a_sitecustomize_that_fails_fails_as_ever(error: str, tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    write(tmp_path / "lib", f"raise {error}", "sitecustomize.py")
+    run_both(tmp_path, "print('body')", env={"PYTHONPATH": str(tmp_path / "lib")})
+
+
+def test_an_empty_python_path_stays_empty(tmp_path: Path) -> None:
+    run_both(tmp_path, SURROUNDINGS, env={"PYTHONPATH": ""})
+
+
+def test_a_module_runs_as_with_m(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    write(package, SURROUNDINGS, "inner.py")
+    write(package, "from package.inner import facts\nprint(facts()['argv'])", "__main__.py")
+    write(package, "", "__init__.py")
+    for module in ("package", "package.inner"):
+        bare = start([*PYTHON, "-m", module, "x", "-m"], tmp_path)
+        command = [*INFPROF, "run", "-o", "out", "-m", module, "x", "-m"]
+        ours = start(command, tmp_path)
+        assert (ours.code, ours.out) == (bare.code, bare.out) and bare.code == 0
+        assert ours.err.startswith(bare.err)
+
+
+def test_a_folder_with_a_main_runs(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    write(tmp_path / "app", "import sys\nprint(sys.argv, sys.path[0])", "__main__.py")
+    bare = start([*PYTHON, "app", "x"], tmp_path)
+    ours = start([*INFPROF, "run", "app", "x"], tmp_path)
+    assert (ours.code, ours.out) == (bare.code, bare.out) == (0, bare.out)
+
+
+WORKERS = """
+    import infprof, multiprocessing, os, pickle, sys
+
+    class Item:
+        def __init__(self, number): self.number = number
+        def __eq__(self, other): return self.number == other.number
+
+    @infprof.annotate('double')
+    def double(item):
+        with infprof.request():
+            return Item(item.number * 2)
+
+    if __name__ == '__main__':
+        assert pickle.loads(pickle.dumps(Item(1))) == Item(1)
+        with infprof.request(), multiprocessing.get_context('{method}').Pool(2) as pool:
+            print([item.number for item in pool.map(double, map(Item, range(5)))])
+            print(pool.apply(os.getenv, ('PYTHONPATH',)))
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_pool_of_workers(method: str, tmp_path: Path) -> None:
+    both = run_both(tmp_path, WORKERS.format(method=method))
+    assert both.ours.out.startswith(b"[0, 2, 4, 6, 8]\n") and both.ours.code == 0
+    assert len(both.recording.requests) == 1, "the workers' own are not recorded"
+
+
+TORCH = """
+    import os, sys
+    import infprof, torch
+    torch.set_num_threads(1)
+    model = torch.nn.Linear(8, 8).eval()
+
+    def serve():
+        with infprof.request(), torch.inference_mode():
+            return model(torch.ones(2, 8))
+
+"""
+
+TORCH_ENDS = {
+    "returns": "for _ in range(30): serve()",
+    "raises in a window": "for _ in range(6): serve()\nwith infprof.request(): 1 / 0",
+    "exits in a window": "for _ in range(6): serve()\nwith infprof.request(): sys.exit(3)",
+    "os._exit after windows": "for _ in range(60): serve()\nos._exit(5)",
+    "forks after a window": """
+for _ in range(30): serve()
+sys.stdout.flush()
+child = os.fork()
+if child == 0: serve(); print('child'); sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))""",
+    "forks in a window": """
+for _ in range(6): serve()
+with infprof.request():
+    child = os.fork()
+    if child == 0: model(torch.ones(1, 8)); sys.exit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+for _ in range(30): serve()""",
+    "serves in threads": """
+import threading
+threads = [threading.Thread(target=lambda: [serve() for _ in range(50)]) for _ in range(4)]
+[thread.start() for thread in threads]; [thread.join() for thread in threads]; print('all')""",
+    "loads data with workers": """
+class Data(torch.utils.data.Dataset):
+    def __len__(self): return 12
+    def __getitem__(self, index): return torch.full((8,), float(index))
+loader = torch.utils.data.DataLoader(Data(), batch_size=1, num_workers=2)
+for _ in range(2):
+    for batch in loader:
+        with infprof.request(), torch.inference_mode(): print(model(batch).shape)""",
+}
+
+
+@pytest.mark.parametrize("end", TORCH_ENDS)
+def test_a_program_with_torch_ends_as_under_python(end: str, tmp_path: Path) -> None:
+    both = run_both(tmp_path, textwrap.dedent(TORCH) + TORCH_ENDS[end])
+    assert "ops" not in both.missing
+    assert both.recording.header.windows
+
+
+OWN_PROFILERS = {
+    "before": "with profile(): model(torch.ones(1, 8))\nfor _ in range(30): serve()",
+    "around": "with profile() as own:\n    for _ in range(30): serve()\nprint(count(own))",
+    "around some": """
+for n in range(60):
+    if n == 4: own = profile(); own.start()
+    serve()
+    if n == 25: own.stop(); print(count(own))""",
+    "in a request": """
+for n in range(60):
+    with infprof.request():
+        with profile() as own: model(torch.ones(1, 8))
+        print(count(own))""",
+    "with a schedule": """
+with profile(schedule=torch.profiler.schedule(wait=2, warmup=2, active=3, repeat=2)) as own:
+    for _ in range(30): serve(); own.step()
+print(count(own))""",
+}
+
+
+@pytest.mark.parametrize("when", OWN_PROFILERS)
+def test_the_program_s_own_profiler_sees_what_it_would_see(when: str, tmp_path: Path) -> None:
+    count = """
+from torch.profiler import profile
+def count(own): return sum(event.name == 'aten::linear' for event in own.events())
+"""
+    both = run_both(
+        tmp_path,
+        textwrap.dedent(TORCH) + count + OWN_PROFILERS[when],
+        env={"KINETO_LOG_LEVEL": "99"},
+    )
+    assert when == "before" or "its own torch.profiler" in str(both.missing | both.notes)
+
+
+def test_a_compiled_model(tmp_path: Path) -> None:
+    source = """
+        import infprof, torch
+        torch.set_num_threads(1)
+        model = torch.compile(torch.nn.Linear(8, 8), backend='aot_eager')
+        for _ in range(30):
+            with infprof.request(), torch.inference_mode():
+                print(model(torch.ones(2, 8)).shape)
+    """
+    both = run_both(tmp_path, source)
+    assert both.recording.header.windows
+
+
+def test_a_run_whose_launcher_was_killed_can_still_be_reported(tmp_path: Path) -> None:
+    source = """
+        import os, signal, infprof
+        for _ in range(10):
+            with infprof.request(): pass
+        os.kill(os.getppid(), signal.SIGKILL)
+    """
+    write(tmp_path, source)
+    assert start([*INFPROF, "run", "-o", "out", "script.py"], tmp_path).code == -signal.SIGKILL
+    ended = start([*INFPROF, "report", "out", "-o", "again.html"], tmp_path)
+    assert ended.code == 0, ended.err.decode()
+    assert (tmp_path / "again.html").stat().st_size > 10_000
+
+
+BAD_RUNS = {
+    "missing script": (["nothing.py"], "nothing.py: no such script"),
+    "folder is a file": (["-o", "file", "ok.py"], "file: cannot be written"),
+    "folder of others": (["-o", "full", "ok.py"], "full: holds other files"),
+    "no room for a folder": (["-o", "/proc/x", "ok.py"], "/proc/x: cannot be written"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_RUNS)
+def test_bad_input_is_one_line(case: str, tmp_path: Path) -> None:
+    write(tmp_path, "print('ran')", "ok.py")
+    write(tmp_path, "", "file")
+    (tmp_path / "full").mkdir()
+    write(tmp_path / "full", "precious", "thesis.txt")
+    options, line = BAD_RUNS[case]
+    ended = start([*INFPROF, "run", *options], tmp_path)
+    assert (ended.code, ended.out) == (2, b"")
+    assert ended.err.decode().startswith(f"infprof: {line}") and ended.err.count(b"\n") == 1
+    assert (tmp_path / "full" / "thesis.txt").read_text() == "precious"
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    inner = f"import subprocess\nprint(subprocess.run({[*INFPROF, 'run', 'ok.py']}).returncode)"
+    write(tmp_path, "print('inner ran')", "ok.py")
+    write(tmp_path, inner, "outer.py")
+    ended = start([*INFPROF, "run", "outer.py"], tmp_path)
+    assert (ended.code, ended.out) == (0, b"2\n")
+    assert b"another process records into it" in ended.err
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_report_that_fails_costs_neither_exit_code_nor_recording(
+    code: int, tmp_path: Path
+) -> None:
+    write(
+        tmp_path,
+        f"import infprof, os, sys\nwith infprof.request(): pass\nos.mkdir('out/report.html')\n"
+        f"sys.exit({code})",
+    )
+    ended = start([*INFPROF, "run", "-o", "out", "script.py"], tmp_path)
+    assert ended.code == code and b"Traceback" not in ended.err
+    assert b"Try again with: infprof report out -o report.html" in ended.err
+    again = start([*INFPROF, "report", "out", "-o", "report.html"], tmp_path)
+    assert again.code == 0 and (tmp_path / "report.html").is_file()
+
+
+def test_a_program_that_deletes_its_output_is_not_disturbed(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "import infprof, shutil, sys\nwith infprof.request(): pass\nshutil.rmtree('out')\n"
+        "print('end'); sys.exit(4)",
+    )
+    ended = start([*INFPROF, "run", "-o", "out", "script.py"], tmp_path)
+    assert (ended.code, ended.out) == (4, b"end\n") and b"Traceback" not in ended.err
+
+
+def test_json_goes_to_standard_output_after_the_program_s(tmp_path: Path) -> None:
+    write(tmp_path, "print('said')")
+    ended = start([*INFPROF, "run", "--json", "script.py"], tmp_path)
+    said, _, text = ended.out.partition(b"\n")
+    assert said == b"said" and json.loads(text)["schema"] == "infprof.report/1"
+
+
+def test_what_is_left_is_for_its_owner_alone(tmp_path: Path) -> None:
+    write(tmp_path, "print('x')")
+    start([*INFPROF, "run", "-o", "out", "script.py", "--token", "hunter2"], tmp_path)
+    for path in [tmp_path / "out", *(tmp_path / "out").rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0 or path.parent != tmp_path, path
+        assert path.is_dir() or b"hunter2" not in path.read_bytes()
+    assert (tmp_path / "out" / "report.html").stat().st_mode & 0o077 == 0
