@@ -183,7 +183,7 @@ def test_an_interval_ranks_by_its_middle() -> None:
 def test_a_machine_that_others_keep_busy_gives_no_finding() -> None:
     from dataclasses import replace
 
-    walls = [1000, 1000, 4000, 4000] * 8
+    walls = [1000, 1000, 1000, 4000, 4000] * 8
     parts, at = [], 0
     for wall in walls:
         parts.append(f"main: {at}-{at + wall} request plain")
