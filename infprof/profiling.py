@@ -6,6 +6,7 @@ import atexit
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -91,6 +92,14 @@ def _finish(profiled: InProcess) -> None:
         _say(f"no report could be written: {error}")
 
 
+def _finish_at_exit(profiled: InProcess) -> None:
+    _finish(profiled)
+    if getattr(sys, "last_type", None) is KeyboardInterrupt:
+        # running any text as code made Python forget how the program ended; remind it
+        with suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")
+
+
 class Profiling:
     """What ``profile(...)`` with options gives: a decorator and a context manager."""
 
@@ -109,7 +118,7 @@ class Profiling:
             self._begun = True
             profiled = _begin(self.folder, self.plan, name)
             if profiled is not None:
-                atexit.register(_finish, profiled)
+                atexit.register(_finish_at_exit, profiled)
         return request(name)
 
     def __enter__(self) -> Profiling:

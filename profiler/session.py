@@ -138,8 +138,8 @@ class Session:
     def enter_block(self) -> None:
         """Trace from now on, before any request."""
         with self.lock:
-            self.block_start_ns = perf_counter_ns()
             self._open_window()
+            self.block_start_ns = perf_counter_ns()
 
     def leave_block(self, block: request, failed: bool) -> None:
         """The block ended. Where no request was marked inside, it counts as one."""

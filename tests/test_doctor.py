@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from infprof.profiler.doctor import Check, examine
 from infprof.profiler.probes.nvml_devices import connect
 from infprof.profiler.torch_install import TorchInstall, torch_install
 from tests.fake_nvml import FakeGpu, FakeNvml
+
+with_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 
 CPU_BUILD = TorchInstall("2.13.0+cpu", None, None, ())
 CUDA_BUILD = TorchInstall("2.13.0+cu126", "12.6", None, ())
@@ -32,6 +35,7 @@ def with_gpu(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@with_torch
 def test_this_machine() -> None:
     checks = {check.name: check for check in examine()}
     assert list(checks) == [
@@ -94,6 +98,7 @@ def test_torch_that_does_not_import_is_named() -> None:
     assert check.cure == "pip install --force-reinstall torch"
 
 
+@with_torch
 def test_torch_is_asked_in_a_process_of_its_own(tmp_path: Path) -> None:
     def python(script: str) -> str:
         program = tmp_path / "python"

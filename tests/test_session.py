@@ -106,7 +106,7 @@ def test_tasks_of_one_loop_are_not_held(tmp_path: Path) -> None:
     table = made.done.requests
     assert int(table.end_ns.max() - table.start_ns.min()) < gate.SECONDS * 1e9
     assert made.phases == [Phase.PLAIN] * 10
-    assert "overlapped" in made.done.header.missing["kernels"]
+    assert "overlapped" in made.done.header.missing["ops"]
 
 
 def test_tasks_are_traced_once_a_moment_without_any_comes(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_request_that_never_ends_costs_a_window_and_no_more(
         leave.set()
         thread.join()
     assert made.phases.count(Phase.PLAIN) == 20
-    assert "no moment without a request under way" in made.done.header.missing["kernels"]
+    assert "no moment without a request under way" in made.done.header.missing["ops"]
 
 
 def test_a_window_that_cannot_close_stays_open_and_holds_nobody_twice(
@@ -185,7 +185,7 @@ def test_a_window_of_the_program_is_not_disturbed(tmp_path: Path) -> None:
             serve_some(5)
     assert len([1 for event in own.function_events or [] if event.name == "aten::add"]) == 5
     assert made.phases == [Phase.PLAIN] * 5
-    assert "its own torch.profiler" in made.done.header.missing["kernels"]
+    assert "its own torch.profiler" in made.done.header.missing["ops"]
 
 
 def test_a_forked_child_marks_nothing_and_may_exit(tmp_path: Path) -> None:
