@@ -9,19 +9,3 @@ import time
 
 now_ns = time.perf_counter_ns
 """Nanoseconds on ``CLOCK_MONOTONIC`` (that is what ``perf_counter_ns`` reads on Linux)."""
-
-
-def epoch_offset_ns(tries: int = 9) -> int:
-    """What to add to ``now_ns()`` to get nanoseconds since 1970, as of now.
-
-    The pair of clocks read closest together wins, so that being descheduled between two reads
-    does not bend the result.
-    """
-    return min(_offset_and_doubt() for _ in range(tries))[1]
-
-
-def _offset_and_doubt() -> tuple[int, int]:
-    before = now_ns()
-    epoch = time.time_ns()
-    after = now_ns()
-    return after - before, epoch - (before + after) // 2

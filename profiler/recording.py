@@ -122,7 +122,7 @@ class Header(_Model):
     machine: Machine = Field(default_factory=Machine)
     settings: dict[str, int | float | str | bool | None] = Field(default_factory=dict)
     flags: dict[str, bool | int | str | None] = Field(default_factory=dict)
-    """Switches of torch at the time: ``matmul_precision``, ``cudnn_tf32``, ``training`` ..."""
+    """Switches of torch at the time: ``matmul_precision``, ``cudnn_tf32`` ..."""
     missing: dict[str, str] = Field(default_factory=dict)
     """Sources that gave nothing, each with the reason."""
     notes: list[Note] = Field(default_factory=list)

@@ -72,6 +72,8 @@ class Evidence:
 
     def inside(self, rows: Rows) -> Rows:
         """The rows that start within an explained request."""
+        if not len(self.covered.start):
+            return rows[:0]
         starts = self.timeline.events.start_ns[rows]
         place = np.searchsorted(self.covered.start, starts, side="right") - 1
         return rows[(place >= 0) & (starts < self.covered.end[np.maximum(place, 0)])]

@@ -61,7 +61,7 @@ def launch_gaps(evidence: Evidence) -> LaunchGaps:
     """Look at the short holes between the device's work that the host filled with launching."""
     kernels = evidence.rows(Kind.KERNEL)
     device = evidence.timeline.busy(evidence.inside(evidence.timeline.device_rows))
-    launching = union(evidence.breakdown.exposed_intervals(*LAUNCHING))
+    launching = evidence.breakdown.exposed_intervals(*LAUNCHING)
     in_graph = int(evidence.flagged(kernels, Flag.GRAPH).sum())
     return LaunchGaps(
         kernels=evidence.per_request(len(kernels)),

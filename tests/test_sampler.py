@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import pytest
 
-from infprof.profiler.clock import epoch_offset_ns, now_ns
 from infprof.profiler.probes.rates import Rates
 from infprof.profiler.probes.sampler import Ended, Points, Sampler, collected
 from infprof.profiler.recording import Series
@@ -155,11 +154,3 @@ def test_rates_count_only_owners_seen_both_times() -> None:
     assert rates(3_000_000_000, {("cpu", 1): 1.0, ("cpu", 3): 901.0}) == {"cpu": 1.0}
     assert rates(4_000_000_000, {("io", 1): 1.0}) == {}
     assert rates(4_000_000_000, {("io", 1): 2.0}) == {}  # no time went by
-
-
-def test_the_epoch_offset_maps_our_clock_onto_the_wall_clock() -> None:
-    import time
-
-    before = time.time_ns()
-    mapped = now_ns() + epoch_offset_ns()
-    assert before - 50_000_000 <= mapped <= time.time_ns() + 50_000_000
