@@ -1,8 +1,8 @@
 """What a mark costs while no window is open: ``annotate``, ``request`` and a decorated call.
 
-``python benchmarks/marks.py`` prints nanoseconds a call, the best of several rounds, next to the same
-loop around nothing, so that a slow machine is told from a slow mark. Bars: 1000 for a range, 2000 for
-a decorated call.
+``python benchmarks/marks.py`` prints nanoseconds a call, the best of several rounds, next to the
+same loop around nothing, so that a slow machine is told from a slow mark. Bars: 1000 for a range,
+2000 for a decorated call.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What ``infprof run`` adds to a whole script: three kinds of programs, bare and recorded in turn.
 
 ``python benchmarks/overhead.py [seconds] [rounds]`` prints medians of the walls that the programs
-measure of themselves (imports and our analysis at the end left out) and of the whole commands. A bare
-run against a bare run shows the noise. Bar: 1.05 for a script of 30 s or more with default settings.
+measure of themselves (imports and our analysis at the end left out) and of the whole commands. A
+bare run against a bare run shows the noise. Bar: 1.05 for a script of 30 s or more with default
+settings.
 """
 
 from __future__ import annotations

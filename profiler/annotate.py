@@ -1,7 +1,7 @@
 """``annotate``: one mark that goes to NVTX, to the user's torch.profiler and to our Recording.
 
-With no window open it costs less than a microsecond: NVTX is called only where a tool listens, torch is
-asked only whether some profiler is on, and our own mark is one tuple in a list.
+With no window open it costs less than a microsecond: NVTX is called only where a tool listens,
+torch is asked only whether some profiler is on, and our own mark is one tuple in a list.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from threading import get_native_id
 from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, TypeVar
 
-from infprof.profiler.marks import BLOCK, RANGE, keys, text_of
+from infprof.profiler.marks import BLOCK, RANGE, keys, text_of, this_thread
 from infprof.profiler.stages import DECLARABLE
 from infprof.profiler.wrapping import wrap
 
@@ -24,11 +23,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _marks: list[int] | None = None
 _marks_full: Callable[[], None]
 _torch: Any | None = None
-"""``torch.autograd.profiler`` once imported; its ``_is_profiler_enabled`` says whether one is on."""
+"""``torch.autograd.profiler``, once imported; it knows whether a profiler is on."""
 _torch_range: Callable[[str], Any] | None = None
 _own_window = False
-"""The profiler that is on is our own, which has the marks already. To mark there too would cost time,
-and torch crashes over a range that is still open when a window ends (2.13)."""
+"""The profiler that is on is our own, which has the marks already. To mark there too would cost
+time, and torch crashes over a range that is still open when a window ends (2.13)."""
 
 
 def send_marks_to(marks: list[int] | None, full: Callable[[], None]) -> None:
@@ -104,9 +103,10 @@ def end_outward(mark: Any | None) -> None:
 class annotate:
     """Name a stretch of host time, as a context manager or a decorator.
 
-    ``stage`` says what it is for: one of ``io preprocess h2d compute d2h postprocess python queue``.
-    Raises ``ValueError`` for another word, ``TypeError`` without a name, and nothing afterwards;
-    exceptions pass through untouched. Make a new one for each ``with``: it holds one start.
+    ``stage`` says what it is for: one of ``io preprocess h2d compute d2h postprocess python
+    queue``. Raises ``ValueError`` for another word, ``TypeError`` without a name, and nothing
+    afterwards; exceptions pass through untouched. Make a new one for each ``with``: it holds one
+    start.
     """
 
     __slots__ = ("name", "stage", "_outward", "_start")
@@ -138,7 +138,7 @@ class annotate:
         marks = _marks  # another thread may end the session meanwhile
         if marks is not None:
             key = keys[self.stage or "", self.name]
-            marks.extend((key, self._start, end, get_native_id(), RANGE))
+            marks.extend((key, self._start, end, this_thread.id, RANGE))
             if len(marks) >= BLOCK:
                 _marks_full()
         if self._outward is not None or _nvtx is not None:

@@ -147,8 +147,9 @@ def _seen_whole(requests: Requests, windows: list[Window]) -> Requests:
 def _align(theirs: Int64Array, ours: Int64Array) -> tuple[int, int] | None:
     """What to add to the tracer's clock to get ours, and how far the window's two ends disagree.
 
-    Ours is read just before the mark: whatever delays the mark makes the difference smaller, so that
-    the largest of each end is the tightest. A tracer that saw one thread may miss the far end's.
+    Ours is read just before the mark: whatever delays the mark makes the difference smaller, so
+    that the largest of each end is the tightest. A tracer that saw one thread may miss the far
+    end's.
     """
     ends = [slice(0, ALIGNING_MARKS), slice(ALIGNING_MARKS, 2 * ALIGNING_MARKS)]
     whole = ends[: len(theirs) // ALIGNING_MARKS] if len(theirs) <= len(ours) else []

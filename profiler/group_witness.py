@@ -1,7 +1,7 @@
 """Tells whether a signal was sent to our whole process group, and so reached the program already.
 
-The kernel does not say so to the receiver. Hence this file is also a tiny program: it sits in the same
-group, and in the same control group, and reports each signal that reaches it.
+The kernel does not say so to the receiver. Hence this file is also a tiny program: it sits in the
+same group, and in the same control group, and reports each signal that reaches it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 PATIENCE_SECONDS = 0.2
-"""How long the witness may take to report; only a signal meant for us alone has to wait this long."""
+"""How long the witness may take to report; only a signal meant for us alone waits this long."""
 
 
 class GroupWitness:

@@ -1,7 +1,7 @@
 """Run a program as ``python`` would, record it from inside, and sample it from outside.
 
-The program is a child process of its own: it has the real ``__main__``, exit code, signals and standard
-streams, and our sampling and analysis share no interpreter with it.
+The program is a child process of its own: it has the real ``__main__``, exit code, signals and
+standard streams, and our sampling and analysis share no interpreter with it.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ TOKEN_OF_TEXT = frozenset("bos cls eos image mask max min pad per sep special st
 """Before ``token``, one of these makes it a piece of text and no secret."""
 
 ABOUT_SECRETS = frozenset("count dir env file id ids length limit name path type".split())
-"""As the last word of an option: its value says where the secret is, or how long, not what it is."""
+"""As an option's last word: its value says where the secret is, or how long, not what it is."""
 
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
@@ -61,7 +61,7 @@ def redact(arguments: list[str]) -> list[str]:
 
 
 def names_a_secret(name: str) -> bool:
-    """Whether what is called so is a secret: ``--api-key`` and ``DB_PASSWORD``, not ``--max-tokens``."""
+    """Whether what is called so is a secret: ``--api-key`` is, ``--max-tokens`` is not."""
     words = [word.lower() for word in WORD.findall(name)]
     if not words or words[-1] in ABOUT_SECRETS:
         return False

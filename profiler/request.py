@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
-from threading import get_native_id
 from time import perf_counter_ns
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from infprof.profiler.annotate import annotate, begin_outward, end_outward
+from infprof.profiler.marks import this_thread
 
 if TYPE_CHECKING:
     from infprof.profiler.session import Session
@@ -72,7 +72,7 @@ class request:
             return self
         self._session = _session
         if self._session is not None:
-            self.thread = get_native_id()
+            self.thread = this_thread.id
             self._phase = self._session.enter_request(self.thread)
             self.is_open = True
             _outermost.set(self)

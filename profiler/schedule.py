@@ -1,8 +1,8 @@
 """When to warm up, when to time without a tracer, and when to trace. Pure decisions, no clock.
 
-After the cold request and a short warm-up come cycles of untraced and traced requests. The first cycle
-is short, so that a script of a dozen requests gets a composition too; after the last cycle nothing is
-traced any more, so an endless script pays only for its first windows.
+After the cold request and a short warm-up come cycles of untraced and traced requests. The first
+cycle is short, so that a script of a dozen requests gets a composition too; after the last cycle
+nothing is traced any more, so an endless script pays only for its first windows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from infprof.profiler.phase import Phase
 
 LONG_REQUEST_NS = 1_000_000_000
-"""A cold request this long has warmed up whatever it uses; a second one would cost the user dearly."""
+"""A cold request this long has warmed up whatever it uses; another would cost the user dearly."""
 
 
 @dataclass(frozen=True, slots=True)

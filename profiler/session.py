@@ -1,7 +1,8 @@
-"""The Session inside the profiled process: phases of requests, windows of the tracer, marks on disk.
+"""The Session inside the profiled process: phases of requests, windows of the tracer, marks on
+disk.
 
-It never raises into the program and never slows it on purpose: what fails is noted and left out. All
-analysis happens later, in another process where possible; here only raw files are written.
+It never raises into the program and never slows it on purpose: what fails is noted and left out.
+All analysis happens later, in another process where possible; here only raw files are written.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from threading import get_native_id
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from infprof.profiler import annotate
 from infprof.profiler.collectors.kernels import Window, let_forked_child_exit, torch_facts
 from infprof.profiler.gate import SECONDS, Gate
-from infprof.profiler.marks import BLOCK, REQUEST, MarkFile, keys, state
+from infprof.profiler.marks import BLOCK, REQUEST, MarkFile, keys, state, this_thread
 from infprof.profiler.phase import Phase
 from infprof.profiler.schedule import Plan, Schedule
 
@@ -73,7 +73,7 @@ class Session:
         with self.gate.turn, self.lock:
             self.schedule.stop_tracing()
             if self.window is not None:
-                self.gate.wait_empty(get_native_id())
+                self.gate.wait_empty(this_thread.id)
                 self._close_window()  # with or without a gate: an open one crashes torch at exit
             self.ended = self.settled = True
             self._flush()
@@ -144,7 +144,7 @@ class Session:
     def leave_block(self, block: request, failed: bool) -> None:
         """The block ended. Where no request was marked inside, it counts as one."""
         if self.requests_seen == 0:
-            block.thread = get_native_id()
+            block.thread = this_thread.id
             phase = Phase.PLAIN if self.window is None else Phase.TRACED
             self.gate.enter(block.thread)
             self.leave_request(block, phase, self.block_start_ns, perf_counter_ns(), failed)

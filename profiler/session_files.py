@@ -18,8 +18,8 @@ from infprof.profiler.recording import Machine
 
 NO_SESSION = "the program ended before the recording began"
 ENDED_AT_ONCE = (
-    "the program ended without an exit of Python's (a signal, os._exit or exec), which can cost the "
-    "last 0.1 s and an open window"
+    "the program ended without an exit of Python's (a signal, os._exit or exec), which can cost "
+    "the last 0.1 s and an open window"
 )
 
 

@@ -61,7 +61,7 @@ def test_our_marks_are_not_recorded_twice(traced: Path) -> None:
 TRUE_OFFSET = 1_700_000_000_000_000_000
 
 
-def clocks(delays: list[int], drift: int = 0) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def clocks(delays: list[int], drift: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """What the tracer and we would read, each mark delayed after our reading of the clock."""
     ours = np.arange(len(delays), dtype=np.int64) * 1000
     theirs = ours + np.array(delays) - TRUE_OFFSET

@@ -233,7 +233,7 @@ def test_a_wrong_option_is_refused_where_it_is_written() -> None:
     with pytest.raises(TypeError, match="no_such"):
         infprof.profile(no_such=1)
     with pytest.raises(TypeError, match="decorate a function"):
-        infprof.profile(3)  # type: ignore[type-var]
+        infprof.profile(3)  # type: ignore[call-overload]
 
 
 def test_a_block_gives_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -241,10 +241,11 @@ def test_a_block_gives_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[
 
     torch.ones(2) + 1
     with infprof.profile(out=str(tmp_path / "block")) as session:
-        assert session.report is None
+        before = session.report
         for _ in range(4):
             with infprof.request(), infprof.annotate("work", stage="compute"):
                 torch.ones(100) + 1
+    assert before is None
     assert session.report is not None and session.report.subject.kind == "profile"
     recording = made(tmp_path, "block")
     assert list(recording.requests.phase) == [Phase.TRACED] * 4

@@ -118,8 +118,8 @@ LOOP = """
     import signal, sys, time, infprof
     with infprof.request():
         pass
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         while True:
             with infprof.request():
                 time.sleep(0.002)
@@ -255,7 +255,10 @@ def test_a_python_path_of_the_user_s_is_kept(tmp_path: Path) -> None:
     (tmp_path / "lib").mkdir()
     write(tmp_path / "lib", "import sys\nsys.real = True", "sitecustomize.py")
     write(tmp_path / "lib", "VALUE = 1", "helper.py")
-    source = SURROUNDINGS + "    import helper, sitecustomize\n    print(sys.real, sitecustomize.__file__)\n"
+    source = (
+        SURROUNDINGS
+        + "    import helper, sitecustomize\n    print(sys.real, sitecustomize.__file__)\n"
+    )
     both = run_both(tmp_path, source, env={"PYTHONPATH": f"{tmp_path / 'lib'}:/nonexistent"})
     assert both.ours.out.endswith(b"lib/sitecustomize.py\n")
 

@@ -8,7 +8,7 @@ import inspect
 import pickle
 import sys
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,7 +46,7 @@ def plain(number: int, *, factor: int = 2) -> int:
 
 
 @wrapped
-def counting(upto: int) -> Iterator[Any]:
+def counting(upto: int) -> Generator[Any, Any, Any]:
     """Count."""
     total: Any = 0
     try:
@@ -68,7 +68,7 @@ async def waiting(number: int) -> int:
 
 
 @wrapped
-async def streaming(upto: int) -> AsyncIterator[Any]:
+async def streaming(upto: int) -> AsyncGenerator[Any, Any]:
     """Stream."""
     try:
         for number in range(upto):
@@ -97,7 +97,7 @@ def test_a_coroutine_is_inside_its_scope_while_it_runs() -> None:
 
 def test_tasks_interleave_each_in_its_own_scope() -> None:
     async def both() -> list[int]:
-        return await asyncio.gather(waiting(1), waiting(2))
+        return list(await asyncio.gather(waiting(1), waiting(2)))
 
     assert asyncio.run(both()) == [1, 2]
     assert log == ["in", "in", "body", "out", "body", "out"]
@@ -113,14 +113,14 @@ def test_a_generator_is_inside_its_scope_for_its_whole_life() -> None:
 
 
 def test_a_generator_takes_values_and_returns_one() -> None:
-    def driver() -> Iterator[Any]:
+    def driver() -> Generator[Any, Any, Any]:
         return (yield from counting(2))
 
     outer = driver()
     assert next(outer) == 0
-    assert outer.send(10) == 1  # type: ignore[attr-defined]
+    assert outer.send(10) == 1
     with pytest.raises(StopIteration) as end:
-        outer.send(5)  # type: ignore[attr-defined]
+        outer.send(5)
     assert end.value.value == 15
 
 

@@ -1,8 +1,8 @@
 """Start a Session before the user's program, then vanish.
 
-Python imports this when the process starts, because ``infprof run`` put the folder on ``PYTHONPATH``.
-It restores the environment and the path, imports the ``sitecustomize`` that it stood in front of, and
-starts the session. The program sees neither this file nor its variable.
+Python imports this when the process starts, because ``infprof run`` put the folder on
+``PYTHONPATH``. It restores the environment and the path, imports the ``sitecustomize`` that it
+stood in front of, and starts the session. The program sees neither this file nor its variable.
 """
 
 import os

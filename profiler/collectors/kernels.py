@@ -21,8 +21,8 @@ ALIGNING_MARKS = 8
 """Marks set at either end of a window, at times known on both clocks; the tightest one counts."""
 
 DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
-"""One of these exists where CUDA or ROCm can work. To ask torch would start the driver, and a driver
-that was started cannot be used in the children that the program may fork later."""
+"""One of these exists where CUDA or ROCm can work. To ask torch would start the driver, and a
+driver that was started cannot be used in the children that the program may fork later."""
 
 MARK = "infprof:mark"
 
@@ -113,8 +113,8 @@ def has_device(torch: Any) -> bool:
 def let_forked_child_exit() -> None:
     """Call it in a forked child, once a window was open in its parent.
 
-    Otherwise the child hangs at its exit: Kineto's last act is to wait for a thread that fork does not
-    copy (torch 2.13; a plain torch.profiler does the same). These handlers run before that one.
+    Otherwise the child hangs at its exit: Kineto's last act is to wait for a thread that fork does
+    not copy (torch 2.13; a plain torch.profiler does the same). These handlers run before that one.
     """
     import ctypes
 
