@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from infprof import annotate, request
-from infprof.profiler import gate, marks
+from infprof.profiler import gate, marks, windows
 from infprof.profiler.marks import BLOCK, MOST, WIDTH
 from infprof.profiler.recording import Phase
 from infprof.profiler.request import serve, serving
@@ -53,12 +53,12 @@ def test_traced_requests_lie_in_windows_and_others_outside(tmp_path: Path) -> No
 
 def assert_phases_are_true(made: Recorded) -> None:
     """A request is traced from end to end, or not at all."""
-    table, windows = made.done.requests, made.done.header.windows
-    assert windows
+    table, spans = made.done.requests, made.done.header.windows
+    assert spans
     for row, phase in enumerate(made.phases):
         start, end = int(table.start_ns[row]), int(table.end_ns[row])
-        inside = any(window.start_ns <= start and end <= window.end_ns for window in windows)
-        beside = all(end <= window.start_ns or window.end_ns <= start for window in windows)
+        inside = any(window.start_ns <= start and end <= window.end_ns for window in spans)
+        beside = all(end <= window.start_ns or window.end_ns <= start for window in spans)
         assert inside if phase == Phase.TRACED else beside
 
 
@@ -79,7 +79,7 @@ def test_threads_are_held_at_the_gate_and_never_traced_in_part(tmp_path: Path) -
 def test_a_window_closes_when_its_last_request_ends(tmp_path: Path) -> None:
     with recorded(tmp_path, EAGER) as made:
         serve_some(3)
-        assert made.session.window is None and len(made.session.windows) == 1
+        assert not made.session.windows.is_open and len(made.session.windows.done) == 1
 
 
 def test_a_window_that_is_long_enough_ends_with_the_request(tmp_path: Path) -> None:
@@ -88,6 +88,19 @@ def test_a_window_that_is_long_enough_ends_with_the_request(tmp_path: Path) -> N
         serve_some(10)
     traced = [Phase.PLAIN, Phase.TRACED] * 3
     assert made.phases == [*traced, *[Phase.PLAIN] * 4]
+
+
+def test_costly_windows_are_spread_over_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "BUDGET_NS", 0)
+    monkeypatch.setattr(windows, "BUDGET_SHARE", 0.0)
+    with recorded(tmp_path, Plan(warmup=0, plain=1, window=1, windows=5)) as made:
+        serve_some(10)
+        monkeypatch.setattr(windows, "BUDGET_SHARE", 1e9)
+        serve_some(20)
+    first = made.phases[:10]
+    assert first.count(Phase.TRACED) == 1 and made.phases.count(Phase.TRACED) == 5
 
 
 async def _overlapping(count: int) -> None:
@@ -158,7 +171,7 @@ def test_a_window_that_cannot_close_stays_open_and_holds_nobody_twice(
         serve_some(50)
         leave.set()
         thread.join()
-        assert made.session.window is None
+        assert not made.session.windows.is_open
         serve_some(1)
     assert made.phases == [*[Phase.TRACED] * 51, Phase.PLAIN]
     assert "longer than planned" in made.done.header.notes[0].text
