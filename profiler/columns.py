@@ -11,6 +11,8 @@ import pyarrow as arrow
 import pyarrow.parquet as parquet
 
 from infprof.profiler.events import COLUMNS, TYPES, Events
+from infprof.profiler.interner import Interner
+from infprof.profiler.stacks import CALL_TYPES, NO_STACKS, SAMPLE_COLUMNS, Calls, Stacks
 
 Table = TypeVar("Table")
 
@@ -37,6 +39,38 @@ def read_events(path: Path) -> Events:
     return Events(**columns, names=names, shape_names=shape_names)
 
 
+def write_stacks(folder: Path, stacks: Stacks) -> None:
+    """Write sampled stacks as two files; without samples none."""
+    if not len(stacks):
+        return
+    samples = {name: arrow.array(getattr(stacks, name)) for name in SAMPLE_COLUMNS}
+    parquet.write_table(arrow.table(samples), folder / "stacks.parquet", compression="zstd")
+    calls = stacks.calls
+    columns: dict[str, Any] = {name: arrow.array(getattr(calls, name)) for name in CALL_TYPES}
+    for name in ("file", "function"):
+        columns[name] = _dictionary(getattr(calls, name), calls.strings)
+    parquet.write_table(arrow.table(columns), folder / "calls.parquet", compression="zstd")
+
+
+def read_stacks(folder: Path) -> Stacks:
+    """Read what ``write_stacks`` wrote; nothing where there is no such file."""
+    if not (folder / "stacks.parquet").exists():
+        return NO_STACKS
+    samples = parquet.read_table(folder / "stacks.parquet")
+    table = parquet.read_table(folder / "calls.parquet").to_pydict()
+    strings = Interner()
+    for name in ("file", "function"):
+        table[name] = [strings(text) for text in table[name]]
+    columns = {name: np.array(table[name], kind) for name, kind in CALL_TYPES.items()}
+    calls = Calls(**columns, strings=strings.strings())
+    if len(samples) and (
+        max(samples["call"].to_pylist()) >= len(calls)
+        or (calls.parent >= np.arange(len(calls))).any()
+    ):
+        raise ValueError("the sampled calls are not a tree")
+    return Stacks(**{name: samples[name].to_numpy() for name in SAMPLE_COLUMNS}, calls=calls)
+
+
 def write(path: Path, table: Any) -> None:
     """Write a dataclass of arrays, one column a field."""
     columns = {field.name: arrow.array(getattr(table, field.name)) for field in fields(table)}
@@ -44,10 +78,15 @@ def write(path: Path, table: Any) -> None:
 
 
 def read(path: Path, kind: type[Table]) -> Table:
-    """Read a dataclass of arrays; its field types come back as written."""
+    """Read a dataclass of arrays; its field types come back as written.
+
+    A column that is newer than the file is unknown throughout: -1.
+    """
     table = parquet.read_table(path)
+    unknown = np.full(len(table), -1, np.int64)
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    return kind(**{name: table[name].to_numpy() for name in names})
+    present = set(table.column_names)
+    return kind(**{name: table[name].to_numpy() if name in present else unknown for name in names})
 
 
 def _dictionary(indices: np.ndarray[Any, Any], strings: tuple[str, ...]) -> Any:

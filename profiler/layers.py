@@ -15,6 +15,7 @@ import numpy.typing as npt
 from infprof.profiler import names
 from infprof.profiler.events import Kind
 from infprof.profiler.intervals import EMPTY, Intervals, gaps, innermost, joined
+from infprof.profiler.sampled_layers import sampled_leaves
 from infprof.profiler.stages import STAGES
 from infprof.profiler.timeline import Rows, Timeline
 
@@ -66,6 +67,8 @@ def layers(timeline: Timeline) -> list[Layer]:
         *_ops(timeline),
         *_foreign_compute(timeline, ranges),
         *_interpreter(timeline, ranges),
+        *_sampled(timeline),
+        *_other_ops(timeline),
     ]
     return [layer for layer in claims if len(layer.spans.start)]
 
@@ -196,15 +199,41 @@ def _declared_stages(found: Declared) -> list[Layer]:
 
 
 def _ops(timeline: Timeline) -> list[Layer]:
-    """Ops compute on a CPU-only host; beside a GPU they mostly dispatch."""
+    """Ops compute on a CPU-only host; beside a GPU they mostly dispatch.
+
+    Where the code around the model's calls is known, only the model's own ops count here.
+    """
+    if timeline.is_cut_by_code:
+        return _op_layers(timeline, _within_models(timeline, timeline.by_kind[Kind.OP]))
+    return _op_layers(timeline, timeline.by_kind[Kind.OP])
+
+
+def _other_ops(timeline: Timeline) -> list[Layer]:
+    """The ops that ``_ops`` left to the code around them, where nothing is known of it."""
+    return _op_layers(timeline, timeline.by_kind[Kind.OP]) if timeline.is_cut_by_code else []
+
+
+def _within_models(timeline: Timeline, rows: Rows) -> Rows:
+    """The rows that start while a model runs on their thread."""
+    events, models = timeline.events, timeline.model_spans
+    inside = np.zeros(len(rows), bool)
+    for lane in np.unique(events.lane[models]):
+        spans = timeline.busy(models[events.lane[models] == lane])
+        place = np.searchsorted(spans.start, events.start_ns[rows], side="right") - 1
+        within = (place >= 0) & (events.start_ns[rows] < spans.end[np.maximum(place, 0)])
+        inside |= within & (events.lane[rows] == lane)
+    return rows[inside]
+
+
+def _op_layers(timeline: Timeline, rows: Rows) -> list[Layer]:
+    outermost = np.intersect1d(timeline.outermost_ops, rows, assume_unique=True)
     if not timeline.uses_device:
-        return [_host(timeline, "compute.cpu", timeline.outermost_ops)]
-    rows = timeline.by_kind[Kind.OP]
+        return [_host(timeline, "compute.cpu", outermost)]
     rows = rows[timeline.durations(rows) >= LONG_CPU_OP_NS]
     rows = rows[timeline.label(rows, lambda name: "alloc" if ALLOCATES in name else "") == ""]
     return [
         _host(timeline, "compute.cpu", rows[~_encloses_call(timeline, rows)]),
-        _host(timeline, "python.dispatch", timeline.outermost_ops),
+        _host(timeline, "python.dispatch", outermost),
     ]
 
 
@@ -224,6 +253,8 @@ def _encloses_call(timeline: Timeline, rows: Rows) -> npt.NDArray[np.bool_]:
 def _interpreter(timeline: Timeline, found: Declared) -> list[Layer]:
     """Python between ops: inside a model call, and in short holes between ops of one thread."""
     region = found.layer("", np.isin(found.stage, MODEL_STAGES))
+    if timeline.is_cut_by_code:
+        return [Layer("python.interpreter", region.spans, region.lane)]
     rows = timeline.of(Kind.OP, Kind.CALL)
     parts = [(region.spans, region.lane)]
     for lane in np.unique(timeline.events.lane[rows]):
@@ -232,6 +263,15 @@ def _interpreter(timeline: Timeline, found: Declared) -> list[Layer]:
     spans = joined([part for part, _ in parts])
     lanes = np.concatenate([lane for _, lane in parts if lane is not None])
     return [Layer("python.interpreter", spans, lanes)]
+
+
+def _sampled(timeline: Timeline) -> list[Layer]:
+    """What samples say of the time between the exact spans of the threads that serve requests."""
+    layers: list[Layer] = []
+    for lane in sorted({one.lane for one in timeline.requests if one.lane is not None}):
+        for leaf, spans in sampled_leaves(timeline, lane):
+            layers.append(Layer(leaf, spans, np.full(len(spans.start), lane, np.int32)))
+    return layers
 
 
 def _foreign_compute(timeline: Timeline, found: Declared) -> list[Layer]:

@@ -61,6 +61,21 @@ def frame_stage(name: str) -> str | None:
     return _first_match("frame_stage", name)
 
 
+MODEL_CALL = "nn.Module: "
+"""Begins the name of a range that our own hooks put around a model's call."""
+
+
+def model_call(name: str) -> str | None:
+    """The model's class, if a range of this name is a call of a model."""
+    return name[len(MODEL_CALL) :] if name.startswith(MODEL_CALL) else None
+
+
+@cache
+def wait_frame(name: str) -> str | None:
+    """What a thread in this Python function waits for: ``queue``, ``lock_wait``, ``io``."""
+    return _first_match("wait_frame", name)
+
+
 @cache
 def short_name(name: str) -> str:
     """A range's name fit for a table: the frame's line number and a long tail are cut off."""

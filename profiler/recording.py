@@ -6,6 +6,7 @@ It opens on any machine, without torch or a GPU. Nothing in it is a conclusion.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,7 @@ from infprof.profiler.bad_input import BadInput as BadInput
 from infprof.profiler.events import NO_EVENTS, Events
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.phase import Phase as Phase
+from infprof.profiler.stacks import NO_STACKS, Stacks
 
 SCHEMA = "infprof.recording/1"
 
@@ -136,6 +138,8 @@ class Header(_Model):
     dropped_events: int = 0
     overhead_ns: dict[str, int] = Field(default_factory=dict)
     """What we ourselves cost, by cause."""
+    model_calls: list[int] = Field(default_factory=list)
+    """Where the program calls its models, again and again: indices of sampled calls."""
     cuts: list[str] = Field(default_factory=list)
     """How the input was incomplete, in words."""
 
@@ -149,20 +153,25 @@ class Requests:
     lane: npt.NDArray[np.int32]
     phase: npt.NDArray[np.int8]
     failed: npt.NDArray[np.bool_]
+    content: Int64Array
+    """What the request's first model call was given, as a salted fingerprint: equal for equal
+    inputs of one recording and for nothing else to learn. -1 is unknown."""
 
     def __len__(self) -> int:
         return len(self.start_ns)
 
     @classmethod
-    def of(cls, rows: list[tuple[int, int, int, int, bool]]) -> Requests:
-        """From rows of (start_ns, end_ns, lane, phase, failed)."""
-        table = np.array(sorted(rows), np.int64).reshape(-1, 5)
+    def of(cls, rows: Sequence[tuple[int, ...]]) -> Requests:
+        """From rows of (start_ns, end_ns, lane, phase, failed), and ``content`` where known."""
+        full = [row if len(row) == 6 else (*row, -1) for row in rows]
+        table = np.array(sorted(full), np.int64).reshape(-1, 6)
         return cls(
             table[:, 0],
             table[:, 1],
             table[:, 2].astype(np.int32),
             table[:, 3].astype(np.int8),
             table[:, 4].astype(np.bool_),
+            table[:, 5],
         )
 
 
@@ -189,12 +198,13 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A header and three tables on one nanosecond clock (``CLOCK_MONOTONIC`` where we recorded)."""
+    """A header and four tables on one nanosecond clock (``CLOCK_MONOTONIC`` where we recorded)."""
 
     header: Header
     events: Events = NO_EVENTS
     requests: Requests = field(default_factory=lambda: Requests.of([]))
     samples: Samples = field(default_factory=lambda: Samples.of([]))
+    stacks: Stacks = NO_STACKS
 
     def save(self, folder: Path) -> None:
         """Write the recording into ``folder`` (made 0700). Raises ``OSError``."""
@@ -204,6 +214,7 @@ class Recording:
         columns.write_events(folder / "events.parquet", self.events)
         columns.write(folder / "requests.parquet", self.requests)
         columns.write(folder / "samples.parquet", self.samples)
+        columns.write_stacks(folder, self.stacks)
         text = self.header.model_dump_json(by_alias=True, indent=1)
         partial = folder / "recording.json.part"  # the header comes last: it says "complete"
         partial.write_text(text)
@@ -223,6 +234,7 @@ class Recording:
                 columns.read_events(folder / "events.parquet"),
                 columns.read(folder / "requests.parquet", Requests),
                 columns.read(folder / "samples.parquet", Samples),
+                columns.read_stacks(folder),
             )
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from infprof.profiler import names
 from infprof.profiler.events import DEVICE_KINDS, Events, Kind
+from infprof.profiler.host_samples import HostSamples
 from infprof.profiler.intervals import Int64Array, Intervals, union
 from infprof.profiler.recording import Phase, Recording
 
@@ -60,6 +61,24 @@ class Timeline:
     def device_rows(self) -> Rows:
         """Kernels, copies and memsets."""
         return self.of(*DEVICE_KINDS)
+
+    @cached_property
+    def samples(self) -> HostSamples:
+        """The sampled stacks with their stages; empty where none were taken."""
+        return HostSamples(self.recording)
+
+    @cached_property
+    def model_spans(self) -> Rows:
+        """Ranges that say when a model ran, as our own hooks saw it."""
+        return self.where(
+            Kind.RANGE, lambda name: "model" if names.model_call(name) else None, "model"
+        )
+
+    @cached_property
+    def is_cut_by_code(self) -> bool:
+        """Whether the code around the models' calls is known well enough to tell what it is for:
+        then an op out there is no model's compute, but part of what that code does."""
+        return len(self.model_spans) > 0 and bool(self.samples.of_requests.any())
 
     @property
     def has_device(self) -> bool:

@@ -129,7 +129,7 @@ class SavingRow(_Model):
 
 class WhereRow(_Model):
     name: str
-    count: float
+    count: float | None = None
     ms: float
     detail: str = ""
 

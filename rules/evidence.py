@@ -20,7 +20,9 @@ from infprof.profiler.recording import Header, Recording
 from infprof.profiler.timeline import Rows, Timeline
 from infprof.rules.finding import Where
 
-Need = Literal["device", "ops", "shapes", "requests", "latency", "gpu_samples", "host_samples"]
+Need = Literal[
+    "device", "ops", "shapes", "requests", "latency", "gpu_samples", "host_samples", "stacks"
+]
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,10 @@ class Evidence:
             "host_samples": (
                 any(one.source == "host" for one in header.series),
                 header.missing.get("host", "the host was not sampled"),
+            ),
+            "stacks": (
+                bool(self.timeline.samples.of_requests.any()),
+                header.missing.get("stacks", "no stacks were sampled while requests ran"),
             ),
         }
         met, reason = answers[need]

@@ -42,8 +42,8 @@ class Where:
     """One place the time goes to: a kernel, a copy, a range, an op. Times are per request."""
 
     name: str
-    count: float
-    """Occurrences per request."""
+    count: float | None
+    """Occurrences per request; ``None`` where sampling cannot count them."""
     time_ns: int
     detail: str = ""
 

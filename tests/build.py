@@ -4,13 +4,18 @@
 
 Lanes are ``main``, ``t2`` ... (threads) and ``s7`` (streams). After the kind comes the name. ``#n``
 is a correlation id, ``@n`` a size in bytes, ``{...}`` an op's shapes, ``!autograd`` or ``!graph`` a
-flag. A ``request`` is ``main: 0-100 request`` with an optional phase (traced by default).
+flag. ``main: 0-100 stack 20 serve.py:10:main > lib/json.py:3:dumps !io`` is 20 samples, spread
+evenly, of one stack in one state; ``serve.py`` is the user's, ``lib/...`` is a library's, and
+``serve.py:10.4:main`` is instruction 4 of line 10. A model is called where
+``lib/torch/nn/modules/module.py:1:_call_impl`` follows. A ``request`` is ``main: 0-100 request`` with an optional phase (traced by
+default) and a content, as in ``request plain =7``.
 """
 
 from __future__ import annotations
 
 import re
 
+from infprof.profiler.call_stages import MODEL_FILE
 from infprof.profiler.events import EventsBuilder, Flag, Kind
 from infprof.profiler.recording import (
     Gpu,
@@ -24,6 +29,8 @@ from infprof.profiler.recording import (
     Series,
     Subject,
 )
+from infprof.profiler.stacks import Calls, CallsBuilder, Place, Stacks, State
+from infprof.profiler.stages import STAGES
 from infprof.profiler.timeline import Timeline
 
 A100 = Gpu(
@@ -49,14 +56,18 @@ def recording(
 ) -> Recording:
     """The recording that ``text`` describes. ``series`` maps a name to (microsecond, value)."""
     builder, lanes, requests = EventsBuilder(), dict[str, int](), []
+    calls, stacks = CallsBuilder(), list[tuple[int, int, int, int]]()
     for part in filter(None, (piece.strip() for piece in re.split(r"[|\n]", text))):
         found = ROW.fullmatch(part)
         assert found, part
         lane = lanes.setdefault(found["lane"], len(lanes))
         start, end = round(float(found["start"]) * 1000), round(float(found["end"]) * 1000)
         if found["kind"] == "request":
-            phase = Phase[(found["rest"].strip() or "traced").upper()]
-            requests.append((start, end, lane, int(phase), False))
+            phase, _, content = (part.strip() for part in found["rest"].partition("="))
+            which = Phase[(phase or "traced").upper()]
+            requests.append((start, end, lane, int(which), False, int(content or -1)))
+        elif found["kind"] == "stack":
+            stacks += _stack(calls, lane, found["rest"], start, end)
         else:
             _add(builder, lane, Kind[found["kind"].upper()], found["rest"], start, end)
     header = Header(
@@ -76,7 +87,10 @@ def recording(
         for index, values in enumerate((series or {}).values())
         for time, value in values
     ]
-    return Recording(header, builder.build(), Requests.of(requests), Samples.of(points))
+    tree = calls.build()
+    header.model_calls = _model_calls(tree)
+    tables = Requests.of(requests), Samples.of(points), Stacks.of(stacks, tree)
+    return Recording(header, builder.build(), *tables)
 
 
 def timeline(text: str, **options: object) -> Timeline:
@@ -97,7 +111,7 @@ def _add(builder: EventsBuilder, lane: int, kind: Kind, rest: str, start: int, e
     flags = sum(Flag[word.upper()] for word in re.findall(r"!(\w+)", rest))
     name = re.sub(r"(?<!\w)[#@]\d+|!\w+", "", rest).strip() or kind.name.lower()
     stage = None
-    if kind == Kind.RANGE and ":" in name:
+    if kind == Kind.RANGE and name.partition(":")[0] in STAGES:
         stage, _, name = name.partition(":")
     builder.add(
         kind,
@@ -111,3 +125,26 @@ def _add(builder: EventsBuilder, lane: int, kind: Kind, rest: str, start: int, e
         size_bytes=int(marks.get("@", -1)),
         shapes=shapes[0] if shapes else None,
     )
+
+
+def _stack(
+    calls: CallsBuilder, lane: int, rest: str, start: int, end: int
+) -> list[tuple[int, int, int, int]]:
+    states = [State[word.upper()] for word in re.findall(r"!(\w+)", rest)]
+    count, path = re.sub(r"!\w+", "", rest).strip().split(" ", 1)
+    call = -1
+    for text in path.split(">"):
+        file, line, function = text.strip().split(":")
+        number, _, offset = line.partition(".")
+        place = Place(file, function, int(number), int(offset or -1), not file.startswith("lib/"))
+        call = calls.add(call, place)
+    step = (end - start) // int(count)
+    state = states[0] if states else State.RUNNING
+    return [(start + step // 2 + step * i, lane, call, int(state)) for i in range(int(count))]
+
+
+def _model_calls(calls: Calls) -> list[int]:
+    """Where ``nn.Module.__call__`` is called from outside of torch."""
+    inside = [calls.place(call).file.endswith(MODEL_FILE) for call in range(len(calls))]
+    parents = {int(calls.parent[call]) for call in range(len(calls)) if inside[call]}
+    return sorted(one for one in parents if one >= 0 and not inside[one])
