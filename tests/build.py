@@ -7,8 +7,8 @@ is a correlation id, ``@n`` a size in bytes, ``{...}`` an op's shapes, ``!autogr
 flag. ``main: 0-100 stack 20 serve.py:10:main > lib/json.py:3:dumps !io`` is 20 samples, spread
 evenly, of one stack in one state; ``serve.py`` is the user's, ``lib/...`` is a library's, and
 ``serve.py:10.4:main`` is instruction 4 of line 10. A model is called where
-``lib/torch/nn/modules/module.py:1:_call_impl`` follows. A ``request`` is ``main: 0-100 request`` with an optional phase (traced by
-default) and a content, as in ``request plain =7``.
+``lib/torch/nn/modules/module.py:1:_call_impl`` follows. A ``request`` is
+``main: 0-100 request`` with an optional phase (traced by default) and a content, as in ``request plain =7``.
 """
 
 from __future__ import annotations
