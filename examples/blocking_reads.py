@@ -2,7 +2,7 @@
 
 Wrong: eight round-trips of 5 ms in sequence (the N+1 pattern), while the CPU stands still.
 
-EXPECT: blocking-io.
+EXPECT: sequential-round-trips.
 
 Cure: issue the reads of a request together, one request ahead: while the model works on this one,
 the answers for the next arrive.
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 import infprof
 
-EXPECT = "blocking-io"
+EXPECT = "sequential-round-trips"
 
 READS, ROUND_TRIP_SECONDS, WIDTH = 8, 0.005, 64
 

@@ -90,12 +90,24 @@ def _fail(line: str) -> NoReturn:
     type=click.FloatRange(min=0, min_open=True),
     help="Close a window after this long.",
 )
+@click.option(
+    "--call",
+    "call",
+    metavar="MODULE:FUNCTION",
+    help="Count each call of this function as a request. The script's own is __main__:FUNCTION.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON when it ends.")
 @click.argument("script", metavar="SCRIPT|MODULE")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @_one_line_errors
 def run(
-    script: str, arguments: tuple[str, ...], out: Path, module: bool, as_json: bool, **plan: Any
+    script: str,
+    arguments: tuple[str, ...],
+    out: Path,
+    module: bool,
+    call: str | None,
+    as_json: bool,
+    **plan: Any,
 ) -> None:
     """Run a Python script and report where its requests' time goes.
 
@@ -106,7 +118,19 @@ def run(
     hold_signals()  # before numpy starts its threads
     from infprof.running import run_and_report
 
-    run_and_report(script, arguments, out, module, as_json, plan)
+    run_and_report(script, arguments, out, module, as_json, plan, _entries(call))
+
+
+def _entries(call: str | None) -> dict[str, dict[str, str]]:
+    """The function that ``--call`` names, as an entry point whose calls are requests."""
+    if call is None:
+        return {}
+    module, colon, function = call.partition(":")
+    if not (module and colon and function):
+        raise click.BadParameter(
+            "say MODULE:FUNCTION, as in app.server:handle", param_hint="--call"
+        )
+    return {module: {function: "request"}}
 
 
 @main.command()

@@ -140,7 +140,7 @@ class Profiling:
         if self._profiled is None:
             self._block.__exit__(kind, error, trace)
         else:
-            self._profiled.session.leave_block(self._block, failed=error is not None)
+            self._profiled.session.leave_block(self._block.name, failed=error is not None)
             _finish(self._profiled)
 
     @property

@@ -28,13 +28,14 @@ def run_and_report(
     module: bool,
     as_json: bool,
     plan: dict[str, Any],
+    entries: dict[str, dict[str, str]],
 ) -> None:
     """Run the program, write its recording and reports, and end as it ended."""
     if not module and not Path(script).exists():
         raise BadInput(f"{script}: no such script; name a Python file, or use -m for a module")
     output, chosen = prepare(out), Plan(**plan)
     command = ["-m", script, *arguments] if module else [script, *arguments]
-    status, sampled = launch.run(command, output.raw, chosen)
+    status, sampled = launch.run(command, output.raw, chosen, entries)
     os.umask(0o077)  # from here on only our own files are written
     subject = Subject(
         kind="run", name=Path(script).name, command=["python", *command], exit_code=status

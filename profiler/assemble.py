@@ -11,10 +11,11 @@ import numpy as np
 from infprof.profiler import names
 from infprof.profiler.collectors import Facts
 from infprof.profiler.collectors.kernels import ALIGNING_MARKS, MARK
+from infprof.profiler.cycle_requests import cut
 from infprof.profiler.events import Events, EventsBuilder, Kind, concatenate
 from infprof.profiler.importers.kineto import read as read_kineto
 from infprof.profiler.intervals import Int64Array
-from infprof.profiler.marks import RANGE, REQUEST
+from infprof.profiler.mark_table import Marks
 from infprof.profiler.recording import (
     BadInput,
     Header,
@@ -28,7 +29,8 @@ from infprof.profiler.recording import (
     Subject,
     Window,
 )
-from infprof.profiler.session_files import read_facts, read_marks
+from infprof.profiler.session_files import SessionFacts, read_facts, read_stacks
+from infprof.profiler.stacks import Stacks
 
 
 @dataclass
@@ -69,41 +71,72 @@ def assemble(
         dropped_events=session.dropped_marks,
     )
     parts = Parts()
-    requests = _marks(folder, parts, session.pid)
-    header.requests_seen = max(session.requests_seen, len(requests))
     for window in session.windows:
         _window(folder, window, parts, header)
-    requests = _seen_whole(requests, header.windows)
+    marks = Marks.read(folder)
+    requests = _requests(marks, parts, session, header)
+    header.requests_seen = max(session.requests_seen, len(requests))
+    _ranges(marks, parts, session.pid)
+    stacks = _stacks(folder, parts, session, header)
     samples = _samples(header, sampled)
     _merge_machine(header.machine, session.machine)
     header.lanes = parts.lanes
     events = concatenate(parts.events)
     _say_what_is_missing(header, events, requests)
-    return Recording(header, events, requests, samples)
+    return Recording(header, events, requests, samples, stacks)
 
 
 def _note(code: str, text: str) -> Note:
     return Note(code=code, text=f"{text[:1].upper()}{text[1:]}.")
 
 
-def _marks(folder: Path, parts: Parts, pid: int | None) -> Requests:
-    """Requests as a table; ranges go to the events."""
-    table, pairs = read_marks(folder)
+def _requests(marks: Marks, parts: Parts, session: SessionFacts, header: Header) -> Requests:
+    """Those that the program marked; where it marked none, the turns of its model loops."""
+    windows = [(one.start_ns, one.end_ns) for one in header.windows]
+    rows = marks.requests()
+    if not rows:
+        rows = [(*row, 0) for row in cut(marks.turns(), session.warmup, windows)]
+        if rows:
+            header.settings["requests"] = "model loop"
     threads = {
-        int(thread): parts.lane(Lane(type="thread", process=pid, id=int(thread)))
-        for thread in np.unique(table[:, 3])
+        thread: parts.lane(Lane(type="thread", process=session.pid, id=thread))
+        for thread in sorted({row[2] for row in rows})
     }
+    content = marks.contents(rows)
+    table = [
+        (start, end, threads[thread], phase, failed, content.get((start, thread), -1))
+        for start, end, thread, phase, failed in rows
+    ]
+    return _seen_whole(Requests.of(table), header.windows)
+
+
+def _ranges(marks: Marks, parts: Parts, pid: int | None) -> None:
     builder = EventsBuilder()
-    rows: list[tuple[int, int, int, int, bool]] = []
-    for key, start, end, thread, state in table.tolist():
-        stage, name = pairs[key]
-        if state != RANGE and stage == REQUEST:
-            rows.append((start, end, threads[thread], state // 2, bool(state % 2)))
-        else:
-            builder.add(Kind.RANGE, threads[thread], name, start, end, stage=stage or None)
+    for stage, name, start, end, thread in marks.ranges():
+        lane = parts.lane(Lane(type="thread", process=pid, id=thread))
+        builder.add(Kind.RANGE, lane, name, start, end, stage=stage or None)
     same = np.arange(len(parts.lanes), dtype=np.int32)
     parts.events.append((builder.build(), 0, same))
-    return Requests.of(rows)
+
+
+MOST_PLACES = 10
+"""A place that called models a tenth as often as the busiest one, or less, is a warm-up."""
+
+
+def _stacks(folder: Path, parts: Parts, session: SessionFacts, header: Header) -> Stacks:
+    table, calls = read_stacks(folder)
+    often = max(session.model_calls.values(), default=0) / MOST_PLACES
+    header.model_calls = sorted(
+        call
+        for call, count in session.model_calls.items()
+        if 0 <= call < len(calls) and count > often
+    )
+    lanes = {
+        thread: parts.lane(Lane(type="thread", process=session.pid, id=thread))
+        for thread in np.unique(table[:, 1]).tolist()
+    }
+    rows = [(time, lanes[thread], call, state) for time, thread, call, state in table.tolist()]
+    return Stacks.of(rows, calls)
 
 
 def _window(folder: Path, facts: dict[str, Any], parts: Parts, header: Header) -> None:

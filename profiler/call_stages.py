@@ -87,7 +87,8 @@ class CallStages:
         return "library code" if call < 0 else self.calls.place(call).function
 
     def _is_model(self, call: int) -> bool:
-        return self.calls.place(call).file.endswith(MODEL_FILE)
+        place = self.calls.place(call)
+        return place.file.endswith(MODEL_FILE) and place.function.endswith("call_impl")
 
     def _by_order(self, path: list[int]) -> str:
         """``preprocess`` before the last model call that is nearest on the stack, else

@@ -12,16 +12,16 @@ from infprof.profiler.schedule import Plan
 from infprof.profiler.session import Session
 
 
-def write_order(folder: Path, plan: Plan) -> str:
+def write_order(folder: Path, plan: Plan, entries: dict[str, dict[str, str]]) -> str:
     """The order for ``start``, as text that fits an environment variable."""
     values = {name: getattr(plan, name) for name in Plan.__slots__}
-    return json.dumps({"folder": str(folder), "plan": values})
+    return json.dumps({"folder": str(folder), "plan": values, "entries": entries})
 
 
 def start(order: str) -> None:
     """Record this process into the order's folder until it exits."""
     wanted = json.loads(order)
-    session = Session(Path(wanted["folder"]), Plan(**wanted["plan"]))
+    session = Session(Path(wanted["folder"]), Plan(**wanted["plan"]), wanted["entries"])
     session.start()
     request.serve(session)
     atexit.register(_finish, session)

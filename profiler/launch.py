@@ -60,8 +60,11 @@ class Sampling:
         return {**{name: one.stop() for name, one in self.running.items()}, **self.refused}
 
 
-def run(command: list[str], folder: Path, plan: Plan) -> tuple[int, dict[str, Facts | str]]:
-    """Run ``python *command`` to its end, recorded into ``folder``.
+def run(
+    command: list[str], folder: Path, plan: Plan, entries: dict[str, dict[str, str]]
+) -> tuple[int, dict[str, Facts | str]]:
+    """Run ``python *command`` to its end, recorded into ``folder``. ``entries`` are wrapped besides
+    the known ones (``entry_points``).
 
     Returns its status as ``subprocess`` gives it (negative: ended by that signal) and the samples.
     """
@@ -69,7 +72,9 @@ def run(command: list[str], folder: Path, plan: Plan) -> tuple[int, dict[str, Fa
     witness = GroupWitness(FORWARDED)
     try:
         child = subprocess.Popen(
-            [sys.executable, *command], env=_environment(folder, plan), preexec_fn=_release_signals
+            [sys.executable, *command],
+            env=_environment(folder, plan, entries),
+            preexec_fn=_release_signals,
         )
         sampling = Sampling(Target(child.pid, os.environ.get("CUDA_VISIBLE_DEVICES")))
         status = _wait(child, witness)
@@ -105,7 +110,7 @@ def die_like(status: int) -> int:
     return 128 + number
 
 
-def _environment(folder: Path, plan: Plan) -> dict[str, str]:
+def _environment(folder: Path, plan: Plan, entries: dict[str, dict[str, str]]) -> dict[str, str]:
     """Ours, plus what ``bootstrap/sitecustomize.py`` needs and takes out again."""
     environment = dict(os.environ)
     path = environment.get("PYTHONPATH")
@@ -113,7 +118,7 @@ def _environment(folder: Path, plan: Plan) -> dict[str, str]:
         environment["INFPROF_PYTHONPATH"] = path
     first = str(Path(bootstrap.__file__).parent)
     environment["PYTHONPATH"] = first if not path else f"{first}{os.pathsep}{path}"
-    environment["INFPROF_SESSION"] = write_order(folder, plan)
+    environment["INFPROF_SESSION"] = write_order(folder, plan, entries)
     return environment
 
 

@@ -7,14 +7,22 @@ library.
 
 from __future__ import annotations
 
-import json
 import os
 from array import array
+from json import dumps
 from pathlib import Path
 from threading import Lock, get_native_id, local
 
 REQUEST = "request"
 """In place of a stage: this mark is a request, not a range."""
+
+TURN = "turn"
+"""In place of a stage: a turn of the loop around a model's call began at ``start_ns``; ``end_ns``
+holds the depth of its function."""
+
+CONTENT = "content"
+"""In place of a stage: the model called next gets an input with the fingerprint ``end_ns``, and of
+as many values as the last column says."""
 
 RANGE = -1
 """In place of a request's state: this mark is a range."""
@@ -91,7 +99,7 @@ class MarkFile:
     def write(self, marks: list[int]) -> None:
         """Append a block of whole marks. Raises ``OSError`` when the disk is full."""
         for pair in list(keys)[self.known :]:
-            self.text.write(json.dumps([text_of(part) for part in pair]) + "\n")
+            self.text.write(dumps([text_of(part) for part in pair]) + "\n")
             self.known += 1
         self.text.flush()  # before the rows that need it
         count = len(marks) // WIDTH

@@ -136,6 +136,8 @@ class Header(_Model):
     requests_seen: int = 0
     """All requests, also those beyond the bounded table."""
     dropped_events: int = 0
+    stack_error_ns: int | None = None
+    """How far sampled stacks may be from their true time on our clock; ``None`` is unknown."""
     overhead_ns: dict[str, int] = Field(default_factory=dict)
     """What we ourselves cost, by cause."""
     model_calls: list[int] = Field(default_factory=list)

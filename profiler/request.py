@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from infprof.profiler.annotate import annotate, begin_outward, end_outward
-from infprof.profiler.marks import this_thread
+from infprof.profiler.marks import REQUEST, keys, this_thread
 
 if TYPE_CHECKING:
     from infprof.profiler.session import Session
@@ -34,6 +34,12 @@ def serving() -> Session | None:
     return _session
 
 
+def is_open() -> bool:
+    """Whether a request that the program marked is under way in this thread or task."""
+    outer = _outermost.get()
+    return outer is not None and outer.is_open
+
+
 def is_worker() -> bool:
     """Whether a recorded process forked this one: it records nothing, not even for itself."""
     return _forked
@@ -51,7 +57,12 @@ def _leave_child_alone() -> None:
         _session, _forked = None, True
 
 
-os.register_at_fork(before=_before_fork, after_in_child=_leave_child_alone)
+def _go_on() -> None:
+    if _session is not None:
+        _session.after_fork()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_go_on, after_in_child=_leave_child_alone)
 
 
 class request:
@@ -94,4 +105,5 @@ class request:
         if self._session is not None:
             self.is_open = False
             failed = error is not None and not isinstance(error, GeneratorExit)
-            self._session.leave_request(self, self._phase, self._start, end, failed)
+            key = keys[REQUEST, self.name]
+            self._session.leave_request(key, self.thread, self._phase, self._start, end, failed)

@@ -6,23 +6,26 @@ All analysis happens later, in another process where possible; here only raw fil
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
+from json import dumps
 from pathlib import Path
+from threading import Lock
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
 
 from infprof.profiler import annotate
+from infprof.profiler.call_tree import open_tree
 from infprof.profiler.collectors.kernels import let_forked_child_exit, torch_facts
+from infprof.profiler.entry_points import EntryPoints
+from infprof.profiler.garbage import GarbageCollections
 from infprof.profiler.gate import Gate
 from infprof.profiler.marks import BLOCK, REQUEST, MarkFile, keys, state, this_thread
+from infprof.profiler.model_calls import ModelCalls
+from infprof.profiler.model_cycles import ModelCycles
 from infprof.profiler.phase import Phase
 from infprof.profiler.schedule import Plan
+from infprof.profiler.stack_sampler import StackSampler
 from infprof.profiler.windows import Windows
-
-if TYPE_CHECKING:
-    from infprof.profiler.request import request
 
 FLUSH_NS = 100_000_000
 """Marks older than this go to disk: what a kill can take with it."""
@@ -33,8 +36,11 @@ DESCRIBE_NS = 1_000_000_000
 class Session:
     """Collects in one process from ``start`` to ``finish``. Thread-safe."""
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, plan: Plan, entries: dict[str, dict[str, str]] | None = None
+    ) -> None:
+        """``entries`` are entry points to wrap besides the known ones (``EntryPoints``)."""
+        self.folder, self.plan = folder, plan
         self.gate = Gate()
         self.notes: dict[str, str] = {}
         self.windows = Windows(folder, plan, self.gate, self.notes, self._window_closed)
@@ -48,17 +54,29 @@ class Session:
         self.pid = os.getpid()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.file = MarkFile(folder)
+        self.calls_lock = Lock()
+        calls = open_tree(folder)
+        self.sampler = StackSampler(folder, calls, self.calls_lock, self._tick)
+        self.cycles = ModelCycles(self, calls)
+        self.models = ModelCalls(self.cycles)
+        self.entries = EntryPoints(self.add_mark, entries or {})
+        self.garbage = GarbageCollections(self.add_mark)
 
     def start(self) -> None:
-        """Receive marks from now on."""
+        """Receive marks from now on, and sample."""
         annotate.send_marks_to(self.marks, self._flush)
         self._describe()
+        self.entries.wrap_imported()
+        self.garbage.begin()
+        self.sampler.start()
 
     def finish(self) -> None:
         """Close what is open and write the rest. Safe to call twice, and at exit."""
         if self.ended or os.getpid() != self.pid:
             return
         annotate.send_marks_to(None, self._flush)
+        self._unhook()
+        self.sampler.stop()
         with self.gate.turn, self.gate.lock:
             self.windows.finish(this_thread.id)
             self.ended = self.settled = True
@@ -66,50 +84,96 @@ class Session:
             self._describe()
             self.file.close()
 
+    def _unhook(self) -> None:
+        self.models.end()
+        self.entries.end()
+        self.garbage.end()
+
     def before_fork(self) -> None:
-        """A child that inherits a running tracer crashes or hangs: end the window here."""
+        """A child that inherits a running tracer crashes or hangs: end the window here. And Python
+        warns of threads that a fork does not copy: ours makes a break."""
+        self.sampler.pause()
         with self.gate.lock:
             if self.windows.is_open:
                 self.notes["fork"] = "the program forked in a window, which had to end there"
                 self.windows.schedule.stop_window()
                 self.windows.close()
 
+    def after_fork(self) -> None:
+        """In the parent: go on."""
+        if not self.ended:
+            self.sampler.start()
+
     def abandon(self) -> None:
         """In a forked child: record nothing, write nothing, hold nothing."""
         annotate.send_marks_to(None, self._flush)
+        self._unhook()
         self.ended = self.settled = True
         self.gate = Gate()
         if self.windows.done:
             let_forked_child_exit()
 
+    def request_seen(self) -> None:
+        """The program serves: what comes before is its start."""
+        self.sampler.serving = True
+
     def enter_request(self, thread: int) -> Phase:
         """A request starts: which phase it belongs to. May hold it shortly at the gate."""
+        self.sampler.serving = True
         if self.settled:
             return Phase.PLAIN
         with self.gate.turn, self.gate.lock:
+            if self.cycles.stand_back():
+                self.windows.begin_anew()
             phase = self.windows.next_phase(thread)
             self.settled = self.windows.settled
             self.gate.enter(thread)
             return phase
 
     def leave_request(
-        self, one: request, phase: Phase, start_ns: int, end_ns: int, failed: bool
+        self, key: int, thread: int, phase: Phase, start_ns: int, end_ns: int, failed: bool
     ) -> None:
         """A request ended."""
         if self.ended:
             return
-        key = keys[REQUEST, one.name]
-        self.marks.extend((key, start_ns, end_ns, one.thread, state(phase, failed)))
         self.requests_seen += 1
-        if len(self.marks) >= BLOCK or end_ns - self.flushed_ns > FLUSH_NS:
-            self._flush()
+        self.add_mark(key, start_ns, end_ns, thread, state(phase, failed))
         if self.settled:
             return
         with self.gate.lock:
-            self.gate.leave(one.thread)
+            self.gate.leave(thread)
             if phase == Phase.COLD:
                 self.windows.schedule.cold_took(end_ns - start_ns)
             self.windows.after_request()
+
+    def turn(self, thread: int, counts: bool, is_outer: bool) -> None:
+        """A loop around a model's call turns: one that ``counts`` for the schedule of windows, and
+        ``is_outer`` if it is the first turn of a loop around those that counted so far."""
+        if self.settled and not is_outer:
+            return
+        with self.gate.turn, self.gate.lock:
+            if thread in self.cycles.inside:
+                self.gate.leave(thread)
+                self.windows.after_request()
+            if is_outer:
+                self.windows.begin_anew()
+            if counts:
+                self.windows.next_phase(thread)
+                self.settled = self.windows.settled
+            self.cycles.inside.add(thread)
+            self.gate.enter(thread)
+
+    def stop_listening(self, when: str) -> None:
+        """Model calls are known well enough: the rest of the program runs without our hooks."""
+        self.models.end()
+        if self.cycles.unit >= 0:
+            self.notes["enough"] = f"requests were told apart no more {when}, to keep the cost down"
+
+    def add_mark(self, key: int, start: int, end: int, thread: int, last: int) -> None:
+        """Note one mark (``marks``: five integers)."""
+        self.marks.extend((key, start, end, thread, last))
+        if len(self.marks) >= BLOCK or start - self.flushed_ns > FLUSH_NS:
+            self._flush()
 
     def enter_block(self) -> None:
         """Trace from now on, before any request."""
@@ -117,13 +181,21 @@ class Session:
             self.windows.open()
             self.block_start_ns = perf_counter_ns()
 
-    def leave_block(self, block: request, failed: bool) -> None:
+    def leave_block(self, name: str, failed: bool) -> None:
         """The block ended. Where no request was marked inside, it counts as one."""
         if self.requests_seen == 0:
-            block.thread = this_thread.id
+            thread = this_thread.id
             phase = Phase.TRACED if self.windows.is_open else Phase.PLAIN
-            self.gate.enter(block.thread)
-            self.leave_request(block, phase, self.block_start_ns, perf_counter_ns(), failed)
+            self.gate.enter(thread)
+            end = perf_counter_ns()
+            key = keys[REQUEST, name]
+            self.leave_request(key, thread, phase, self.block_start_ns, end, failed)
+
+    def _tick(self) -> None:
+        """At each sample, in the sampler's thread."""
+        self.entries.wrap_imported()
+        self.sampler.in_a_hurry = self.entries.is_asked_for
+        self.models.try_to_begin()
 
     def _flush(self) -> None:
         """Write the marks out. Other threads may append meanwhile: only a counted prefix goes."""
@@ -157,12 +229,16 @@ class Session:
                 "open_windows": self.windows.open_ns,
                 "close_windows": self.windows.close_ns,
                 "write_marks": self.write_ns,
+                "sample_stacks": self.sampler.cost_ns,
             },
             "requests_seen": self.requests_seen,
             "dropped_marks": self.file.dropped,
+            "model_calls": dict(self.cycles.places),
+            "stacks": self.sampler.failure,
+            "warmup": self.plan.warmup,
             "ended": self.ended,
         }
         partial = self.folder / "session.json.part"
         with suppress(OSError):
-            partial.write_text(json.dumps(facts))
+            partial.write_text(dumps(facts))
             os.replace(partial, self.folder / "session.json")

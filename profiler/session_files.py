@@ -15,6 +15,8 @@ import numpy as np
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.marks import WIDTH
 from infprof.profiler.recording import Machine
+from infprof.profiler.stack_sampler import WIDTH as STACK_WIDTH
+from infprof.profiler.stacks import Calls, CallsBuilder, Place
 
 NO_SESSION = "the program ended before the recording began"
 ENDED_AT_ONCE = (
@@ -34,6 +36,8 @@ class SessionFacts:
     overhead_ns: dict[str, int] = field(default_factory=dict)
     requests_seen: int = 0
     dropped_marks: int = 0
+    model_calls: dict[int, int] = field(default_factory=dict)
+    warmup: int = 0
     machine: Machine = field(default_factory=Machine)
     flags: dict[str, bool | int | str | None] = field(default_factory=dict)
 
@@ -43,7 +47,7 @@ def read_facts(folder: Path) -> SessionFacts:
     try:
         facts = json.loads((folder / "session.json").read_bytes())
     except (OSError, ValueError):
-        reasons = dict.fromkeys(("requests", "kernels", "ops"), NO_SESSION)
+        reasons = dict.fromkeys(("requests", "kernels", "ops", "stacks"), NO_SESSION)
         return SessionFacts(missing=reasons)
     torch, notes = facts["torch"], dict(facts["notes"])
     missing = {}
@@ -57,6 +61,8 @@ def read_facts(folder: Path) -> SessionFacts:
             reason = "the program did not import torch"
         reason = notes.pop("gate", reason)
         missing["kernels"] = missing["ops"] = notes.pop("kernels", reason)
+    if facts["stacks"]:
+        missing["stacks"] = f"sampling ended early: {facts['stacks']}"
     return SessionFacts(
         pid=facts["pid"],
         windows=facts["windows"],
@@ -65,6 +71,8 @@ def read_facts(folder: Path) -> SessionFacts:
         overhead_ns=facts["overhead_ns"],
         requests_seen=facts["requests_seen"],
         dropped_marks=facts["dropped_marks"],
+        model_calls={int(call): count for call, count in facts["model_calls"].items()},
+        warmup=facts["warmup"],
         machine=Machine(torch=torch.get("torch"), cuda=torch.get("cuda"), hip=torch.get("hip")),
         flags={key: torch[key] for key in torch if key not in ("torch", "cuda", "hip")},
     )
@@ -80,3 +88,19 @@ def read_marks(folder: Path) -> tuple[Int64Array, list[tuple[str, str]]]:
     table = np.frombuffer(data[: len(data) // (8 * WIDTH) * 8 * WIDTH], np.int64).reshape(-1, WIDTH)
     pairs = [(str(stage), str(name)) for stage, name in map(json.loads, lines)]
     return table[table[:, 0] < len(pairs)], pairs
+
+
+def read_stacks(folder: Path) -> tuple[Int64Array, Calls]:
+    """The sampled rows of (time_ns, native thread id, call, state), and the calls."""
+    builder, places = CallsBuilder(), list[int]()
+    try:
+        data = (folder / "stacks.bin").read_bytes()
+        lines = (folder / "calls.jsonl").read_text("ascii").split("\n")[:-1]
+    except FileNotFoundError:
+        data, lines = b"", []
+    for line in lines:
+        parent, *place = json.loads(line)
+        places.append(builder.add(places[parent] if parent >= 0 else -1, Place(*place)))
+    width = 8 * STACK_WIDTH
+    table = np.frombuffer(data[: len(data) // width * width], np.int64).reshape(-1, STACK_WIDTH)
+    return table[(table[:, 2] >= 0) & (table[:, 2] < len(places))], builder.build()

@@ -33,7 +33,8 @@ class State(IntEnum):
 
 
 class Place(NamedTuple):
-    """Where in the code: ``offset`` is the bytecode instruction, -1 where unknown."""
+    """Where in the code: ``offset`` is the bytecode instruction, -1 where unknown, and odd where
+    that one turns a loop or begins a function: the thread ran Python, not native code."""
 
     file: str
     function: str

@@ -62,6 +62,10 @@ class Windows:
         """Whether none is open and none will be."""
         return self.schedule.settled and not self.is_open
 
+    def begin_anew(self) -> None:
+        """What a request is has changed: those so far count for nothing."""
+        self.schedule = Schedule(self.plan)
+
     def next_phase(self, thread: int) -> Phase:
         """The phase of the request that arrives in ``thread``, which may be held for it."""
         phase = self.schedule.next()

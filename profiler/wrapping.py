@@ -37,7 +37,7 @@ def wrap(function: Function, scope: Scope) -> Function:
     return cast(Function, functools.wraps(function)(wrapped))
 
 
-def _hide_own_frame(error: BaseException) -> None:
+def hide_own_frame(error: BaseException) -> None:
     """Drop the innermost traceback entry; a bare ``raise`` right after does not add it again."""
     if error.__traceback__ is not None:
         error.__traceback__ = error.__traceback__.tb_next
@@ -49,7 +49,7 @@ def _plain(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]:
             try:
                 return function(*args, **kwargs)
             except BaseException as error:
-                _hide_own_frame(error)
+                hide_own_frame(error)
                 raise
 
     return call
@@ -61,7 +61,7 @@ def _coroutine(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]
             try:
                 return await function(*args, **kwargs)
             except BaseException as error:
-                _hide_own_frame(error)
+                hide_own_frame(error)
                 raise
 
     return call
@@ -73,7 +73,7 @@ def _generator(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]
             try:
                 return (yield from function(*args, **kwargs))
             except BaseException as error:
-                _hide_own_frame(error)
+                hide_own_frame(error)
                 raise
 
     return call
@@ -92,14 +92,14 @@ def _async_generator(function: Callable[..., Any], scope: Scope) -> Callable[...
                         await inner.aclose()
                         raise
                     except BaseException as thrown:
-                        _hide_own_frame(thrown)
+                        hide_own_frame(thrown)
                         value = await inner.athrow(thrown)
                     else:
                         value = await inner.asend(sent)
             except StopAsyncIteration:
                 return
             except BaseException as error:
-                _hide_own_frame(error)
+                hide_own_frame(error)
                 raise
 
     return call

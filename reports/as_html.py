@@ -25,6 +25,8 @@ EXTENSION = "html"
 OPEN_FINDINGS = 5
 """The first findings are shown in full; the others are folded."""
 SHOWN_CHARTS = 8
+SHOWN_FUNCTIONS = 8
+"""More would push the findings off the first screens; the drawings below have them all."""
 
 _ACTIVE = re.compile(f"[<>&]|{wording.UNSAFE.pattern}")
 _LINK = re.compile(r"https?://[\w.~:/?#@!$&()*+,;=%-]+", re.ASCII)
@@ -33,6 +35,7 @@ _FILTERS = {
     "share": wording.share,
     "size": wording.size,
     "count": wording.count,
+    "count_or_dash": wording.count_or_dash,
     "saving": phrases.saving,
     "trust": phrases.trust,
     "chart_title": facts.chart_title,
@@ -54,6 +57,7 @@ def render(report: Report) -> str:
             phrases=phrases,
             open_findings=OPEN_FINDINGS,
             shown_charts=SHOWN_CHARTS,
+            most_functions=SHOWN_FUNCTIONS,
             style=Markup(_template("report.css")),
             scripts=[Markup(script) for script in scripts],
             hashes=Markup(" ".join(f"'sha256-{_sha256(script)}'" for script in scripts)),
@@ -77,6 +81,11 @@ def stage_class(stage: str) -> str:
     return stage if stage in STAGES else "unknown"
 
 
+def width(samples: int, whole: int) -> str:
+    """Per cent of ``whole``, as the style sheet wants it, whatever the document says."""
+    return f"{100 * min(max(samples / whole, 0), 1):.2f}" if whole > 0 else "0"
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -89,7 +98,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(_FILTERS, name=_name, stage_class=stage_class)
+    environment.filters.update(_FILTERS, name=_name, stage_class=stage_class, width=width)
     environment.tests["link"] = is_link
     return environment
 

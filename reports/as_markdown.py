@@ -11,6 +11,7 @@ from infprof.reports.report import FindingRow, Report
 EXTENSION = "md"
 
 SHOWN_FINDINGS = 5
+SHOWN_FUNCTIONS = 8
 
 _ENTITY = {ord(char): f"&#{ord(char)};" for char in "<>&|@#\"'"}
 """HTML, table cells, and what would notify a person or link an issue."""
@@ -46,6 +47,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _table([label for label, _ in figures], [[value for _, value in figures]])
     yield escaped(phrases.requests(report.latency))
     yield from _stages(report)
+    yield from _code(report)
     yield from _findings(report)
     yield from _device(report)
     yield from _section("Machine and settings", facts.machine(report) + facts.settings(report))
@@ -62,6 +64,10 @@ def _quality(report: Report) -> Iterator[str]:
     for note in report.quality.notes:
         yield f"- {escaped(note.text)}"
     yield ""
+    cost = phrases.overhead(report.tool)
+    if cost:
+        yield escaped(cost)
+        yield ""
 
 
 def _stages(report: Report) -> Iterator[str]:
@@ -75,6 +81,18 @@ def _stages(report: Report) -> Iterator[str]:
     absent = phrases.absent(report)
     if absent:
         yield escaped(absent)
+
+
+def _code(report: Report) -> Iterator[str]:
+    yield from _heading("Where in your code")
+    yield escaped(phrases.flame(report))
+    yield ""
+    rows = facts.code(report, SHOWN_FUNCTIONS)
+    if rows:
+        cells = [
+            [_name(r.name), _name(r.stage), wording.ms(r.ms), wording.share(r.share)] for r in rows
+        ]
+        yield from _table(["function and its hottest line", "stage", "time", "share"], cells)
 
 
 def _findings(report: Report) -> Iterator[str]:
@@ -101,7 +119,7 @@ def _finding(rank: int, finding: FindingRow) -> Iterator[str]:
     yield ""
     if finding.where:
         cells = [
-            [_name(w.name), wording.count(w.count), wording.ms(w.ms), _name(w.detail)]
+            [_name(w.name), wording.count_or_dash(w.count), wording.ms(w.ms), _name(w.detail)]
             for w in finding.where
         ]
         yield from _table(["where", "per request", "time", "detail"], cells)

@@ -22,6 +22,8 @@ EXTENSION = "txt"
 
 WIDTH = 100
 SHOWN_FINDINGS = 3
+SHOWN_FUNCTIONS = 5
+SHOWN_PLACES = 2
 
 GLYPHS = dict(zip(STAGES, "▒▓◧█◨▚▞░▪╱", strict=True))
 """How a stage looks in the bar where there is no colour; an unknown one is ``?``."""
@@ -35,7 +37,13 @@ COLOURS = dict(
 )  # fmt: skip
 SEVERITY = {"high": "bold red", "medium": "bold yellow", "low": "bold", "info": "dim"}
 _ASCII = str.maketrans(
-    {**dict(zip(GLYPHS.values(), "iphcdoyq.-", strict=True)), "µ": "u", "…": ".", "·": "-"}
+    {
+        **dict(zip(GLYPHS.values(), "iphcdoyq.-", strict=True)),
+        "µ": "u",
+        "…": ".",
+        "·": "-",
+        wording.DASH: "-",
+    }
 )
 
 
@@ -63,6 +71,7 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield ""
     yield _latency(report)
     yield from _stages(report.breakdown, phrases.absent(report), width)
+    yield from _code(report)
     yield from _findings(report)
     yield from _open_questions(report)
 
@@ -73,6 +82,9 @@ def _quality(report: Report) -> Iterator[RenderableType]:
         yield Text(phrases.QUALITY[report.quality.level], style)
     for note in report.quality.notes:
         yield _indented(Text(wording.plain(note.text), "dim"))
+    cost = phrases.overhead(report.tool)
+    if cost:
+        yield Text(cost, "dim")
 
 
 def _latency(report: Report) -> Text:
@@ -97,6 +109,22 @@ def _stages(rows: BreakdownRow, absent: str | None, width: int) -> Iterator[Rend
     yield table
     if absent:
         yield Text(absent, "dim")
+
+
+def _code(report: Report) -> Iterator[RenderableType]:
+    rows = facts.code(report, SHOWN_FUNCTIONS)
+    if not rows:
+        return
+    yield ""
+    yield Text("Where in your code:", "bold")
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column()
+    table.add_column(justify="right")
+    for row in rows:
+        name, stage = Text(_name(row.name)), Text(_name(row.stage, 40))
+        table.add_row(name, stage, Text(wording.share(row.share)))
+    yield _indented(table)
 
 
 def bar(rows: BreakdownRow, width: int) -> Text:
@@ -129,6 +157,9 @@ def _finding(rank: int, finding: FindingRow) -> Iterator[RenderableType]:
         phrases.trust(finding.saving)
     ))  # fmt: skip
     yield _indented(Text(wording.plain(finding.why)))
+    if finding.where:
+        named = ", ".join(_name(one.name, 60) for one in finding.where[:SHOWN_PLACES])
+        yield _indented(Text("Where: ", "bold").append(named, "default"))
     yield _indented(Text("Fix: ", "bold").append(wording.plain(finding.fix.text), "default"))
     yield ""
 
@@ -150,8 +181,8 @@ def _by_reason(title: str, reasons: Mapping[str, str]) -> Iterator[RenderableTyp
         yield _indented(Text(named).append(f": {wording.plain(reason)}", "dim"))
 
 
-def _indented(text: Text) -> Padding:
-    return Padding(text, (0, 0, 0, 3))
+def _indented(block: RenderableType) -> Padding:
+    return Padding(block, (0, 0, 0, 3))
 
 
 def _name(text: str, most: int = facts.LONGEST) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from infprof.reports import wording
-from infprof.reports.report import Chart, Device, Latency, Report
+from infprof.reports.report import Chart, Device, FlameNode, Latency, Report
 
 Line = tuple[str, str]
 
@@ -41,6 +41,34 @@ def device(row: Device) -> list[Line]:
         ("MBU (of peak bandwidth)", wording.share(row.mbu)),
     ]
     return lines
+
+
+class Hot(NamedTuple):
+    """A line of the table of the user's functions."""
+
+    stage: str
+    name: str
+    ms: float
+    share: float
+
+
+def code(report: Report, most: int) -> list[Hot]:
+    """The user's functions that took longest, of all stages, longest first."""
+    found = [
+        Hot(stage.stage, one.name, one.ms, one.share)
+        for stage in report.flame
+        for one in stage.functions
+    ]
+    return sorted(found, key=lambda one: -one.share)[:most]
+
+
+def box(node: FlameNode, samples: int, stage: str) -> str:
+    """What a box of the flame graph says where there is room: ``samples`` are its caller's."""
+    caught = wording.counted(node.samples, "sample")
+    part = wording.share(node.samples / samples if samples > 0 else None)
+    name, whole = wording.plain(node.name, LONGEST), wording.share(node.share)
+    stage = wording.plain(stage, 40)
+    return f"{name}: {caught}, {whole} of a request in {stage}, {part} of the box above"
 
 
 def chart_title(chart: Chart) -> str:

@@ -11,6 +11,7 @@ from infprof.profiler.device import DeviceFacts
 from infprof.profiler.latency import Latency
 from infprof.reports import report as rows
 from infprof.reports.charts import charts
+from infprof.reports.flame import flame
 from infprof.reports.quality import judge_quality, lowered
 from infprof.reports.sentence import sentence
 from infprof.rules.engine import ranked
@@ -41,6 +42,7 @@ def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
         tool=rows.Tool(
             version=header.tool_version,
             overhead={cause: ms(time) for cause, time in header.overhead_ns.items()},
+            program_ms=_program_ms(evidence),
         ),
         subject=rows.Subject(**header.subject.model_dump()),
         machine=header.machine.model_dump(),
@@ -55,9 +57,26 @@ def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
             rows.VerdictRow(rule=one.rule, outcome=one.outcome.value, reason=one.reason)
             for one in verdicts
         ],
+        flame=flame(evidence),
         charts=charts(evidence.recording),
         missing=header.missing,
     )
+
+
+def _program_ms(evidence: Evidence) -> float | None:
+    """From the first to the last thing that was seen of the program, whatever saw it."""
+    recording = evidence.recording
+    windows = [time for one in recording.header.windows for time in (one.start_ns, one.end_ns)]
+    seen = np.concatenate(
+        [
+            recording.requests.start_ns,
+            recording.requests.end_ns,
+            recording.samples.time_ns,
+            recording.stacks.time_ns,
+            np.array(windows, np.int64),
+        ]
+    )
+    return ms(int(seen.max() - seen.min())) if len(seen) else None
 
 
 def _withheld(verdict: Verdict) -> Verdict:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from infprof.reports import wording
-from infprof.reports.report import Latency, Report, SavingRow
+from infprof.reports.report import FlameStage, Latency, Report, SavingRow, Tool
 from infprof.rules.engine import DOES_NOT_APPLY
+from infprof.rules.host_code import ENOUGH_SAMPLES
 
 CONFIDENCE = {
     "A": "expect it within about 10 %",
@@ -29,6 +30,16 @@ QUALITY = {
     "limited": "This measurement is limited: read the numbers with these notes in mind.",
     "invalid": "This measurement is not valid: do not act on its numbers.",
 }
+
+CAUSES = {
+    "open_windows": "opening windows",
+    "close_windows": "closing windows",
+    "write_marks": "writing marks",
+    "sample_stacks": "sampling stacks",
+}
+"""What infprof was doing, for the causes we know; another cause is written as it is."""
+SHOWN_CAUSES = 3
+"""The table of costs has the others."""
 
 
 def saving(row: SavingRow) -> str:
@@ -84,6 +95,44 @@ def composition(report: Report) -> str:
         return "No request was explained, so there is no breakdown."
     mean = f"Mean of {wording.counted(rows.requests, 'explained request')}"
     return f"{mean}: {wording.ms(rows.wall_ms)} each. {BREAKDOWN_BASIS[report.quality.basis]}"
+
+
+def flame(report: Report) -> str:
+    """What the flame graph rests on, or why there is none."""
+    if not report.flame:
+        why = report.missing.get("stacks", "no stacks were sampled while requests ran")
+        return f"Which lines of your code take the time is not known: {wording.plain(why)}."
+    caught = wording.counted(sum(stage.samples for stage in report.flame), "sampled stack")
+    return (
+        f"From {caught} of threads that served requests. Time in a library counts for the line of "
+        "yours that called it; shares are of a whole request."
+    )
+
+
+def flame_stage(stage: FlameStage) -> str:
+    """``312 samples, 41 % of all``, with a warning where they are few."""
+    text = f"{wording.counted(stage.samples, 'sample')}, {wording.share(stage.share)} of all"
+    return f"{text}: too few for small differences" if stage.samples < ENOUGH_SAMPLES else text
+
+
+def overhead(tool: Tool) -> str | None:
+    """``infprof itself took 120 ms of 31.0 s (0.4 %): opening windows 80.0 ms, ...``."""
+    costs = {cause: cost for cause, cost in tool.overhead.items() if wording.known(cost)}
+    if not costs:
+        return None
+    total, program = sum(costs.values()), tool.program_ms
+    text = f"infprof itself took {wording.ms(total)}"
+    if program is not None and wording.known(program) and program > total:
+        text += f" of {wording.ms(program)} ({wording.share(total / program)})"
+    largest = sorted(costs.items(), key=lambda one: -one[1])
+    parts = [f"{_cause(cause)} {wording.ms(cost)}" for cause, cost in largest[:SHOWN_CAUSES]]
+    if len(largest) > SHOWN_CAUSES:
+        parts.append(f"other {wording.ms(sum(cost for _, cost in largest[SHOWN_CAUSES:]))}")
+    return f"{text}: {', '.join(parts)}."
+
+
+def _cause(cause: str) -> str:
+    return CAUSES.get(cause) or wording.plain(cause.replace("_", " "), 60)
 
 
 def absent(report: Report) -> str | None:

@@ -21,6 +21,8 @@ class Tool(_Model):
     version: str
     overhead: dict[str, float] = Field(default_factory=dict)
     """What infprof itself cost, in ms by cause."""
+    program_ms: float | None = None
+    """The stretch of the program's time that was recorded."""
 
 
 class Subject(_Model):
@@ -158,6 +160,36 @@ class VerdictRow(_Model):
     reason: str = ""
 
 
+class FlameNode(_Model):
+    """A function on sampled stacks, with what it called."""
+
+    name: str
+    samples: int
+    share: float
+    """Of all samples that caught a request."""
+    user: bool
+    children: list[FlameNode] = Field(default_factory=list)
+
+
+class HotFunction(_Model):
+    """A function of the user's with what it, or a library it called, spent in one stage."""
+
+    name: str
+    """With its hottest line: ``resize (serve.py:42)``."""
+    ms: float
+    share: float
+
+
+class FlameStage(_Model):
+    """What sampled stacks say of one stage. Small and deep nodes are left out."""
+
+    stage: str
+    samples: int
+    share: float
+    children: list[FlameNode] = Field(default_factory=list)
+    functions: list[HotFunction] = Field(default_factory=list)
+
+
 class Chart(_Model):
     """One quantity over time, thinned for drawing: minimum and maximum of each slice are kept."""
 
@@ -186,6 +218,8 @@ class Report(_Model):
     verdict: VerdictSentence
     findings: list[FindingRow] = Field(default_factory=list)
     verdicts: list[VerdictRow] = Field(default_factory=list)
+    flame: list[FlameStage] = Field(default_factory=list)
+    """Empty where no stacks were sampled: ``missing`` says why. The main stage comes first."""
     charts: list[Chart] = Field(default_factory=list)
     missing: dict[str, str] = Field(default_factory=dict)
     """What was not measured, and why."""

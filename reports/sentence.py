@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from infprof.profiler.breakdown import stage_of
+from infprof.profiler.breakdown import UNATTRIBUTED, stage_of
 from infprof.profiler.layers import HOST_STAGES
 from infprof.reports import wording
 from infprof.reports.quality import device_hidden, drowned_in_noise
@@ -36,6 +36,10 @@ PYTHON_LIMITS = {
 }
 """What the largest leaf of ``python`` says beside device work."""
 
+UNKNOWN_SHARE = 0.3
+"""With more time than this unattributed, the largest known stage is named and no limit is, unless
+it would stay the largest whoever owned that time."""
+
 
 def sentence(evidence: Evidence, found: list[tuple[str, Finding]]) -> VerdictSentence:
     """Names the stage with most exposed time, its share, what limits it, and the first finding."""
@@ -55,15 +59,31 @@ def sentence(evidence: Evidence, found: list[tuple[str, Finding]]) -> VerdictSen
     stage = max(stages, key=lambda one: stages[one])
     share = stages[stage] / wall
     limit, activity = _limit(evidence, stage)
+    doubt = _doubt(evidence, stages, stage)
     if stage == "python" and found and found[0][0] == "warmup-in-window":
         limit, activity = "warm-up", "on a one-time warm-up"
     who = "A request" if len(evidence.recording.requests) else "The program in this trace"
     time = wording.ms(evidence.per_request(stages[stage]) / 1e6)
     text = f"{who} spends {wording.share(share)} of its time "
     text += f"({time} of {wording.ms(evidence.wall_ns / 1e6)}) {activity}{_mostly(evidence, stage)}"
+    if doubt:
+        text, limit = text + doubt, "unknown"
     text += f": it is {limit}." if limit != "unknown" else "."
     return VerdictSentence(
         stage=stage, share=share, limit=limit, sentence=f"{text} {_advice(evidence, found)}"
+    )
+
+
+def _doubt(evidence: Evidence, stages: dict[str, int], stage: str) -> str:
+    """Why the largest stage may not be the largest: time without a stage could be another's."""
+    wall = evidence.breakdown.wall_ns
+    unknown = stages.get(UNATTRIBUTED, 0)
+    others = [time for one, time in stages.items() if one not in (stage, UNATTRIBUTED)]
+    lead = stages[stage] - max(others, default=0)
+    if stage == UNATTRIBUTED or unknown <= UNKNOWN_SHARE * wall or lead > unknown:
+        return ""
+    return (
+        f", but where {wording.share(unknown / wall)} goes is not known, so what limits it is open"
     )
 
 

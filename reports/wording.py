@@ -6,6 +6,8 @@ import math
 import re
 
 UNKNOWN = "unknown"
+DASH = "\u2013"
+"""Stands in a table's cell for what was not counted."""
 
 _TIME_UNITS = ((10_000.0, "s", 1e-3), (0.1, "ms", 1.0), (1e-4, "µs", 1e3), (0.0, "ns", 1e6))
 _BYTE_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
@@ -53,6 +55,11 @@ def count(value: float | None) -> str:
     if value is not None and known(value) and value == int(value):
         return f"{int(value):,}"
     return number(value)
+
+
+def count_or_dash(value: float | None) -> str:
+    """A count for a column in which sampling leaves some empty."""
+    return DASH if value is None or not known(value) else count(value)
 
 
 def ms(value: float | None) -> str:

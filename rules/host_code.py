@@ -27,7 +27,7 @@ def samples_of(
 ) -> Mask:
     """The samples that caught a request in any of these stages or leaves; without either, all."""
     samples = evidence.timeline.samples
-    chosen: Mask = samples.of_requests
+    chosen: Mask = samples.of_requests.copy()
     if stages or leaves:
         wanted = np.isin(samples.stage, stages) | np.isin(samples.leaf, leaves)
         chosen = chosen & wanted

@@ -8,7 +8,8 @@ flag. ``main: 0-100 stack 20 serve.py:10:main > lib/json.py:3:dumps !io`` is 20 
 evenly, of one stack in one state; ``serve.py`` is the user's, ``lib/...`` is a library's, and
 ``serve.py:10.4:main`` is instruction 4 of line 10. A model is called where
 ``lib/torch/nn/modules/module.py:1:_call_impl`` follows. A ``request`` is
-``main: 0-100 request`` with an optional phase (traced by default) and a content, as in ``request plain =7``.
+``main: 0-100 request`` with an optional phase (traced by default) and a content, as in
+``request plain =7``.
 """
 
 from __future__ import annotations
@@ -145,6 +146,7 @@ def _stack(
 
 def _model_calls(calls: Calls) -> list[int]:
     """Where ``nn.Module.__call__`` is called from outside of torch."""
-    inside = [calls.place(call).file.endswith(MODEL_FILE) for call in range(len(calls))]
+    places = [calls.place(call) for call in range(len(calls))]
+    inside = [one.file.endswith(MODEL_FILE) and "call_impl" in one.function for one in places]
     parents = {int(calls.parent[call]) for call in range(len(calls)) if inside[call]}
     return sorted(one for one in parents if one >= 0 and not inside[one])

@@ -10,6 +10,9 @@ from infprof.reports.report import (
     Chart,
     Copy,
     Device,
+    FlameNode,
+    FlameStage,
+    HotFunction,
     Latency,
     Leaf,
     Note,
@@ -39,7 +42,11 @@ LEAVES = {
 def sample() -> Report:
     """An image classifier on an A100 that waits for its JPEG decoder."""
     return Report(
-        tool=Tool(version="0.1.0", overhead={"tracing": 412.5, "host_sampling": 38.1}),
+        tool=Tool(
+            version="0.1.0",
+            overhead={"tracing": 412.5, "host_sampling": 38.1},
+            program_ms=31_000.0,
+        ),
         subject=Subject(
             kind="run",
             name="serve_resnet.py",
@@ -71,6 +78,7 @@ def sample() -> Report:
         ),
         findings=[finding(*row) for row in FINDINGS],
         verdicts=[VerdictRow(rule=row[0], outcome="FOUND") for row in FINDINGS] + VERDICTS,
+        flame=_flame(),
         charts=charts(),
         missing={
             "stacks": "py-spy may not look into this process (ptrace is restricted)",
@@ -166,6 +174,39 @@ def _breakdown() -> BreakdownRow:
     return BreakdownRow(
         wall_ms=wall_ns / requests / 1e6, wall_ns=wall_ns, requests=requests, stages=stages
     )
+
+
+def _flame() -> list[FlameStage]:
+    """400 sampled stacks of two stages."""
+
+    def node(name: str, samples: int, *children: FlameNode) -> FlameNode:
+        user = "serve" in name
+        return FlameNode(
+            name=name, samples=samples, share=samples / 400, user=user, children=list(children)
+        )
+
+    decode = node("load (serve_resnet.py:31)", 160, node("open (PIL/Image.py:3465)", 148))
+    resize = node("resize (serve_resnet.py:38)", 51)
+    model = node("handle (serve_resnet.py:61)", 180, node("the model (nn.Module)", 178))
+    return [
+        FlameStage(
+            stage="preprocess",
+            samples=220,
+            share=0.55,
+            children=[node("handle (serve_resnet.py:58)", 220, decode, resize)],
+            functions=[
+                HotFunction(name="load (serve_resnet.py:31)", ms=8.36, share=0.4),
+                HotFunction(name="resize (serve_resnet.py:38)", ms=2.66, share=0.128),
+            ],
+        ),
+        FlameStage(
+            stage="compute",
+            samples=180,
+            share=0.45,
+            children=[model],
+            functions=[HotFunction(name="handle (serve_resnet.py:61)", ms=9.4, share=0.45)],
+        ),
+    ]
 
 
 def _device() -> Device:

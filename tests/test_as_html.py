@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from infprof.profiler.events import STAGES
-from infprof.reports import as_html
+from infprof.reports import as_html, facts
 from infprof.reports.report import FindingRow, Report, VerdictRow
 from tests.hostile import HOSTILE, LINKS, NOT_UTF8, full_of
 from tests.sample_report import charts, healthy, sample
@@ -77,7 +77,7 @@ def test_no_name_reaches_a_style_or_a_class(text: str) -> None:
     page = Page(as_html.render(full_of(text)))
     for _, name, value in page.attributes:
         if name == "style":
-            assert re.fullmatch(r"flex-grow: \d+", value)
+            assert re.fullmatch(r"flex-grow: \d+|width: [\d.]+%", value)
         if name == "class":
             assert re.fullmatch(r"[a-z0-9 -]+", value)
 
@@ -162,11 +162,17 @@ def test_what_is_said_comes_in_order_of_weight() -> None:
         report.verdict.sentence,
         "This measurement is limited",
         report.quality.notes[0].text,
+        "infprof itself took 451 ms of 31.0 s (1.5 %): tracing 412 ms, host sampling 38.1 ms.",
         "17.9 ms",
         "Where the time goes",
         "unattributed",
         "What to change",
         "would save 9.10 to 11.2 ms per request (44 to 54 % of the wall; up to 2.15x)",
+        "Where in your code",
+        "From 400 sampled stacks",
+        "load (serve_resnet.py:31) preprocess 8.36 ms 40 %",
+        "preprocess: 220 samples, 55 % of all",
+        "open (PIL/Image.py:3465)",
         "How latency is spread",
         "Over time",
         "The GPU",
@@ -209,6 +215,7 @@ def test_a_report_of_nothing_renders() -> None:
     report.breakdown.stages, report.breakdown.requests = [], 0
     report.verdicts, report.machine, report.settings, report.missing = [], {}, {}, {}
     report.tool.overhead, report.subject.command = {}, []
+    report.flame = []
     words = Page(as_html.render(report)).words
     assert "there are no latencies" in words
     assert "there is no breakdown" in words
@@ -236,3 +243,58 @@ def test_findings_without_code_or_places_have_no_empty_boxes() -> None:
     report.findings = [finding]
     names = [tag for tag, _ in Page(as_html.render(report)).tags]
     assert names.count("pre") == 1  # the command line's
+
+
+def boxes(report: Report) -> list[tuple[str, str]]:
+    """Name and value of every attribute of the flame graphs' boxes."""
+    page = Page(as_html.render(report))
+    return [(name, value) for tag, name, value in page.attributes if tag in ("li", "span")]
+
+
+def test_boxes_are_as_wide_as_their_share_of_the_box_above() -> None:
+    widths = [value for name, value in boxes(sample()) if name == "style"]
+    assert widths[:4] == ["width: 100.00%", "width: 72.73%", "width: 92.50%", "width: 23.18%"]
+
+
+@pytest.mark.parametrize(("part", "whole"), [(5, 0), (-5, 10), (50, 10), (10**30, 1)])
+def test_no_number_makes_a_box_wider_than_its_place(part: int, whole: int) -> None:
+    assert 0 <= float(as_html.width(part, whole)) <= 100
+
+
+def test_boxes_are_reached_by_keyboard_and_say_all_in_their_title() -> None:
+    found = boxes(sample())
+    titles = [value for name, value in found if name == "title"]
+    assert titles[2] == (
+        "open (PIL/Image.py:3465): 148 samples, 37 % of a request in preprocess, "
+        "92 % of the box above"
+    )
+    assert len([name for name, _ in found if name == "tabindex"]) == len(titles) == 6
+
+
+def test_only_the_main_stage_is_open() -> None:
+    html = as_html.render(sample())
+    assert '<details class="fold" open>\n    <summary>preprocess: 220' in html
+    assert '<details class="fold">\n    <summary>compute: 180' in html
+
+
+def test_without_stacks_the_page_says_why() -> None:
+    report = sample()
+    report.flame = []
+    assert (
+        "is not known: py-spy may not look into this process" in Page(as_html.render(report)).words
+    )
+
+
+def test_the_largest_flame_graph_leaves_the_page_small() -> None:
+    report = sample()
+    node = report.flame[0].children[0].children[1]
+    node.name = "<" * facts.LONGEST  # flame.py cuts names to this
+    report.flame[0].children = [node.model_copy() for _ in range(400)]
+    assert len(as_html.render(report).encode()) <= 1_500_000
+
+
+def test_a_place_that_sampling_cannot_count_has_a_dash() -> None:
+    report = sample()
+    report.findings[0].where[0].count = None
+    words = Page(as_html.render(report)).words
+    assert "preprocess.decode jpeg \u2013 7.91 ms" in words

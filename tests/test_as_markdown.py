@@ -69,6 +69,8 @@ def test_it_has_every_part() -> None:
     for part in (
         "| 17.9 ms | 21.6 ms |",
         "| unattributed | 0.350 ms | 1.7 % |",
+        "| load (serve\\_resnet.py:31) | preprocess | 8.36 ms | 40 % |",
+        "infprof itself took 451 ms of 31.0 s",
         "#### 5. ",
         "- Read the result once, at the end: saved 1.06 ms per request",
         "| gil-contention | no stacks were sampled |",
@@ -81,3 +83,11 @@ def test_it_has_every_part() -> None:
 
 def test_a_healthy_program_is_told_so() -> None:
     assert "Nothing is worth changing here" in as_markdown.render(healthy())
+
+
+def test_without_stacks_it_says_why_and_what_cannot_be_counted_has_a_dash() -> None:
+    report = sample()
+    report.flame, report.findings[0].where[0].count = [], None
+    shown = as_markdown.render(report)
+    assert "is not known: py-spy may not look into this process" in shown
+    assert "| preprocess.decode jpeg | \u2013 | 7.91 ms |" in shown

@@ -197,3 +197,40 @@ def test_a_machine_that_others_keep_busy_gives_no_finding() -> None:
     assert report.quality.level == "invalid"
     assert not report.findings
     assert report.verdict.sentence.startswith("Nothing can be said: other work kept")
+
+
+def test_a_tracer_that_holds_up_some_requests_distorts_the_mean() -> None:
+    walls = [("plain", 100)] * 30 + [("traced", 100)] * 3 + [("traced", 1000)] * 2
+    parts, at = [], 0
+    for phase, wall in walls:
+        parts.append(f"main: {at}-{at + wall} request {phase}")
+        parts.append(f"main: {at}-{at + wall} op aten::mm")
+        at += wall + 1
+    report = diagnose(recording("\n".join(parts)))
+    assert report.latency.distortion == 1.0
+    (note,) = (one for one in report.quality.notes if one.code == "distortion")
+    assert note.text.startswith("Requests took 4.60 times as long under the tracer")
+
+
+def test_unattributed_time_that_could_turn_the_verdict_leaves_it_open() -> None:
+    text = "main: 0-100 request | main: 0-35 range io:read | main: 35-60 range preprocess:resize"
+    verdict = diagnose(recording(text)).verdict
+    assert (verdict.stage, verdict.limit) == ("unattributed", "unknown")
+    text = "main: 0-100 request | main: 0-40 range io:read | main: 40-65 range preprocess:resize"
+    verdict = diagnose(recording(text)).verdict
+    assert (verdict.stage, verdict.limit) == ("io", "unknown")
+    assert "but where 35 % goes is not known, so what limits it is open." in verdict.sentence
+
+
+def test_a_verdict_stands_whoever_owns_the_unattributed_time() -> None:
+    verdict = diagnose(recording("main: 0-100 request | main: 0-65 range io:read")).verdict
+    assert (verdict.stage, verdict.limit) == ("io", "io-bound")
+
+
+def test_the_programs_time_is_all_that_was_seen() -> None:
+    made = recording(
+        "main: 1000-2000 request | main: 1500-5000 stack 1 serve.py:1:main",
+        series={"host.cpu": [(500, 1.0)]},
+    )
+    assert diagnose(made).tool.program_ms == 2.75
+    assert diagnose(recording("")).tool.program_ms is None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infprof.reports import facts, phrases
-from infprof.reports.report import Chart, Device, SavingRow, VerdictRow
+from infprof.reports.report import Chart, Device, SavingRow, Tool, VerdictRow
 from tests.sample_report import healthy, sample
 
 
@@ -88,3 +88,39 @@ def test_charts_have_readable_titles(
     name: str, source: str, device: int | None, title: str
 ) -> None:
     assert facts.chart_title(Chart(name=name, unit="%", source=source, device=device)) == title
+
+
+COSTS = {"open_windows": 60.0, "new_cause": 30.0, "close_windows": 20.0, "write_marks": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("costs", "program_ms", "text"),
+    [
+        (COSTS, 31_000.0,
+         "infprof itself took 120 ms of 31.0 s (0.4 %): opening windows 60.0 ms, "
+         "new cause 30.0 ms, closing windows 20.0 ms, other 10.0 ms."),
+        ({"open_windows": 60.0}, None, "infprof itself took 60.0 ms: opening windows 60.0 ms."),
+        ({"open_windows": 60.0}, 50.0, "infprof itself took 60.0 ms: opening windows 60.0 ms."),
+        ({"open_windows": math.nan}, 50.0, None),
+        ({}, 31_000.0, None),
+    ],
+)  # fmt: skip
+def test_our_own_cost_is_one_sentence(
+    costs: dict[str, float], program_ms: float | None, text: str | None
+) -> None:
+    assert phrases.overhead(Tool(version="1", overhead=costs, program_ms=program_ms)) == text
+
+
+def test_the_users_functions_of_all_stages_are_one_list() -> None:
+    rows = facts.code(sample(), 2)
+    assert [(row.name, row.stage) for row in rows] == [
+        ("handle (serve_resnet.py:61)", "compute"),
+        ("load (serve_resnet.py:31)", "preprocess"),
+    ]
+
+
+def test_few_samples_of_a_stage_are_said_to_be_few() -> None:
+    stage = sample().flame[0]
+    assert phrases.flame_stage(stage) == "220 samples, 55 % of all"
+    stage.samples = 7
+    assert phrases.flame_stage(stage).endswith(": too few for small differences")

@@ -1,25 +1,23 @@
-"""Each request waits for storage or network reads that could run at once, or before it.
+"""Each request waits for a storage or network read that could run before it.
 
 What it looks for:
-Time of the request that is exposed as ``io``: ranges declared with ``stage="io"`` and frames of
-known clients (requests, urllib, boto3, redis, fsspec). From 10 % of the wall on it is a finding.
-Several reads one after the other in one request are the N+1 pattern: one round-trip for each item.
+Time of the request that is exposed as ``io`` while the thread stands still: ranges declared with
+``stage="io"``, entry points and frames of known clients (requests, urllib, boto3, redis, fsspec),
+``open``, and stacks that were sampled blocked in a read. From 10 % of the wall on it is a finding.
 
 Why it costs time:
 A read from an object store takes 10 to 100 ms, from a warm pool in the same zone 1 ms, from the
 page cache 0.1 ms. That is latency, not bandwidth: the CPU and the GPU stand still meanwhile, and a
-faster disk changes little. Reads that do not depend on each other can wait at the same time, so
-that only the longest one counts.
+faster disk changes little.
 
 How to fix it:
-Issue independent reads together (``asyncio.gather``, a thread pool, MGET, one batched query) over
-one pooled client that keeps its connections open. Read the next request's data while this one
-computes. Keep what is read often in memory.
+Read the next request's data while this one computes. Keep what is read often in memory, and
+connections open in a pool.
 
 When to ignore it:
-The call is the product (an upstream you must ask, one call per request), or each read needs the
-answer of the one before: then only a cache or fewer hops help. Time that the CPU spends decoding
-what it read belongs to ``preprocess``.
+The call is the product (an upstream you must ask, one call per request). Time that the CPU spends
+copying from the page cache or decoding what it read belongs to ``preprocess``. Several reads of one
+kind, one after the other, are the matter of ``sequential-round-trips``.
 
 Catalogue: IP-IO-001
 """
@@ -28,38 +26,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from infprof.profiler.intervals import intersect, length
+import numpy as np
+
 from infprof.profiler.timeline import Rows
-from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving
-from infprof.rules.host_time import named_rows, require_named_host
+from infprof.rules.finding import Finding, Fix, Saving, Unknown, Where
+from infprof.rules.host_code import Mask, places
+from infprof.rules.host_time import require_named_host
+from infprof.rules.read_names import names_a_line
+from infprof.rules.reads import IO_SHARE, read_groups
+from infprof.rules.sampled_reads import sampled_reads, sampled_reads_ns, too_few
+from infprof.rules.spans_of_samples import samples_within
 
 NEEDS: tuple[Need, ...] = ()
 
-IO_SHARE = 0.10
-"""Exposed reads below this share of the wall are left alone: concurrency in a request path has a
-cost of its own, in code and in connections (CATALOGUE IP-IO-001)."""
-
-FIX_MANY = Fix(
-    text="Issue the reads of one request together, over one client that keeps its connections.",
-    code="""\
-import asyncio, httpx
-
-client = httpx.AsyncClient()  # once per process: it keeps its connections open
-
-async def read_all(urls: list[str]) -> list[bytes]:
-    answers = await asyncio.gather(*(client.get(url) for url in urls))
-    return [answer.content for answer in answers]
-""",
-    risk="More connections at once: bound them, and give each read a timeout.",
-    references=(
-        "https://docs.python.org/3/library/asyncio-task.html#running-tasks-concurrently",
-        "https://www.python-httpx.org/async/",
-    ),
-)
-
-FIX_ONE = Fix(
+FIX = Fix(
     text="Read the next request's data while this one computes, or keep hot data in memory.",
     code="""\
 from concurrent.futures import ThreadPoolExecutor
@@ -81,47 +62,52 @@ def serve(paths):
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Find requests that wait for reads."""
-    rows = named_rows(evidence, lambda name, stage: stage == "io")
-    waited = evidence.exposed_part_ns(rows, "io")
-    if not waited:
+    groups = read_groups(evidence)
+    lone = [one for one in groups if not one.is_sequential]
+    seen = sampled_reads(evidence)
+    named, sampled = sum(one.waited_ns for one in lone), sampled_reads_ns(evidence, seen)
+    if not groups and not sampled:
         require_named_host(evidence, "a blocking read")
         return
-    if evidence.share(waited) < IO_SHARE:
+    if evidence.share(named + sampled) < IO_SHARE:
         return
-    reads = len(rows) / evidence.requests
-    where = evidence.top(rows)
-    seen = (
-        f"Each request waits {waited / 1e6:.2f} ms ({100 * evidence.share(waited):.0f} % of its"
-        f" wall) for {reads:.1f} reads, most of it in {where[0].name!r}"
+    if evidence.share(named) < IO_SHARE and too_few(evidence):
+        raise Unknown(
+            "reads were sampled, but too few samples caught a request to share out its time"
+        )
+    rows = np.sort(np.concatenate([np.array([], np.intp), *(one.rows for one in lone)]))
+    yield Finding(
+        title="Take the read out of the request",
+        why=_why(evidence, named, sampled, sum(one.count for one in lone), rows, seen),
+        stage="io",
+        saving=Saving(0, named + sampled, "C"),
+        fix=FIX,
+        where=_where(evidence, rows, seen),
     )
-    together = waited - _longest_ns(evidence, rows)
-    if reads >= 2 and evidence.share(together) >= GATE_SHARE:  # else one read is nearly all of it
-        yield Finding(
-            title=f"Issue the {reads:.0f} reads of a request together",
-            why=f"{seen}, one after the other: a round-trip for each (N+1).",
-            stage="io",
-            saving=Saving(0, together, "B"),
-            fix=FIX_MANY,
-            where=where,
-        )
-    else:
-        yield Finding(
-            title="Take the read out of the request",
-            why=f"{seen}, while nothing else of the request runs.",
-            stage="io",
-            saving=Saving(0, waited, "C"),
-            fix=FIX_ONE,
-            where=where,
-        )
 
 
-def _longest_ns(evidence: Evidence, rows: Rows) -> int:
-    """Exposed time of the longest read of a request: what is left when all run at once."""
-    events, exposed = evidence.timeline.events, evidence.breakdown.exposed_intervals("io")
-    total = 0
-    for one in evidence.breakdown.requests:
-        starts = events.start_ns[rows]
-        mine = rows[(starts >= one.request.start_ns) & (starts < one.request.end_ns)]
-        spans = [intersect(events.intervals(mine[[index]]), exposed) for index in range(len(mine))]
-        total += max(map(length, spans), default=0)
-    return -(-total // evidence.requests)
+def _why(evidence: Evidence, named: int, sampled: int, count: float, rows: Rows, seen: Mask) -> str:
+    waited = named + sampled
+    share = f"{100 * evidence.share(waited):.0f} % of its wall"
+    reads = f"{count:.1f} reads" if count else "reads"
+    first = _where(evidence, rows, seen)[0].name
+    text = (
+        f"Each request waits {waited / 1e6:.2f} ms ({share}) for {reads}, most of it in {first!r},"
+        " while nothing else of the request runs."
+    )
+    if sampled > named:
+        text += " Most of that was sampled, which cannot tell how many reads it is."
+    return text
+
+
+def _where(evidence: Evidence, rows: Rows, seen: Mask) -> tuple[Where, ...]:
+    """The ranges, and the lines of the program that were sampled where no range names a line."""
+    names = evidence.timeline.events.names
+    placed = [names_a_line(names[i]) for i in evidence.timeline.events.name[rows]]
+    unplaced = rows[~np.array(placed, bool)]
+    found = [
+        *evidence.top(rows),
+        *places(evidence, seen),
+        *places(evidence, samples_within(evidence, unplaced)),
+    ]
+    return tuple(sorted(found, key=lambda one: -one.time_ns)[:5])

@@ -1,0 +1,122 @@
+"""From the turns of loops around model calls to requests, where the program marked none.
+
+A request is a turn of the innermost loop that calls a model, unless an outer loop does work of its
+own around it: a prompt of many steps, a page of many crops. Each is cut from the model call that
+begins it to the one that begins the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from infprof.profiler.intervals import Int64Array
+from infprof.profiler.model_cycles import FIRST
+from infprof.profiler.phase import Phase
+
+OUTER_WORK = 0.10
+"""Share of an outer loop's time that must lie outside of its inner loop for it to be the request.
+Less changes no verdict, and an outer loop may be mere repetition (epochs, sweeps)."""
+
+FEW_TURNS = 3
+"""Of an outer loop: fewer say nothing about a typical one."""
+
+LONG_COLD_NS = 1_000_000_000
+"""After a first request this long nothing is left to warm up (as ``schedule`` has it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Columns of one length in order of time: when a turn began, on which thread, how deep."""
+
+    time_ns: Int64Array
+    thread: Int64Array
+    depth: Int64Array
+    size: Int64Array
+    """Values in the model's input, -1 where unknown."""
+
+    def of(self, thread: int) -> Turns:
+        """Those of one thread."""
+        mine = self.thread == thread
+        return Turns(self.time_ns[mine], self.thread[mine], self.depth[mine], self.size[mine])
+
+
+Row = tuple[int, int, int]
+"""start_ns, end_ns, thread."""
+
+
+def cut(turns: Turns, warmup: int, windows: list[tuple[int, int]]) -> list[tuple[int, ...]]:
+    """Rows of (start_ns, end_ns, thread, phase), in order of start."""
+    threads = np.unique(turns.thread).tolist()
+    depth = _depth_of_request([turns.of(thread) for thread in threads])
+    rows = sorted(row for thread in threads for row in _rows(turns.of(thread), depth))
+    phases = _phases(rows, warmup, windows)
+    return [(*row, int(phase)) for row, phase in zip(rows, phases, strict=True)]
+
+
+def _rows(turns: Turns, depth: int) -> list[Row]:
+    """The cycles of one thread between turns no deeper than ``depth``."""
+    chosen = np.flatnonzero((turns.depth <= depth) | (turns.depth == FIRST))
+    found = []
+    for this, following in zip(chosen[:-1], chosen[1:], strict=True):
+        if turns.depth[following] == depth:  # else an outer loop turns: what it does is in between
+            start, end = int(turns.time_ns[this]), int(turns.time_ns[following])
+            found.append((start, end, int(turns.thread[this])))
+    return found
+
+
+def _depth_of_request(threads: list[Turns]) -> int:
+    depths = sorted({int(depth) for one in threads for depth in one.depth if depth != FIRST})
+    if not depths:
+        return 0
+    chosen = depths[-1]
+    for outer in reversed(depths[:-1]):
+        if _works_around(threads, outer, chosen) or _decodes(threads, outer):
+            chosen = outer
+    return chosen
+
+
+def _works_around(threads: list[Turns], outer: int, inner: int) -> bool:
+    """Whether much of the outer loop's time lies between two runs of the inner one."""
+    turns = whole = around = 0
+    for one in threads:
+        rows, steps = _rows(one, outer), _rows(one, inner)
+        turns += len(rows)
+        whole += sum(end - start for start, end, _ in rows)
+        if not steps:
+            continue
+        step = int(np.median([end - start for start, end, _ in steps]))
+        inside = np.searchsorted([start for start, _, _ in steps], [r[:2] for r in rows])
+        for (start, end, _), (first, last) in zip(rows, inside.tolist(), strict=True):
+            stepped = sum(stop - begin for begin, stop, _ in steps[first:last])
+            around += max(end - start - stepped - step, 0)  # the last step ends with the turn
+    return turns >= FEW_TURNS and around >= OUTER_WORK * whole
+
+
+def _decodes(threads: list[Turns], outer: int) -> bool:
+    """Whether the model's input grows by every step of a turn: a sequence that is being made."""
+    grown = total = 0
+    for one in threads:
+        for start, end, _ in _rows(one, outer):
+            inside = (one.time_ns >= start) & (one.time_ns < end)
+            sizes = one.size[inside]
+            total += 1
+            grown += len(sizes) >= 4 and bool((np.diff(sizes) > 0).all())
+    return total >= FEW_TURNS and grown >= 0.8 * total
+
+
+def _phases(rows: list[Row], warmup: int, windows: list[tuple[int, int]]) -> list[Phase]:
+    found = []
+    if rows and rows[0][1] - rows[0][0] >= LONG_COLD_NS:
+        warmup = 1
+    for number, (start, end, _) in enumerate(rows):
+        if number < warmup:
+            found.append(Phase.COLD if number == 0 else Phase.WARMUP)
+        elif any(low <= start and end <= high for low, high in windows):
+            found.append(Phase.TRACED)
+        elif any(start < high and low < end for low, high in windows):
+            found.append(Phase.WARMUP)  # traced in part
+        else:
+            found.append(Phase.PLAIN)
+    return found

@@ -1,0 +1,56 @@
+"""Tells whether a call is the next turn of a loop, from the stacks of this and of earlier calls.
+
+Each frame on the stack gets a marker that lives and dies with it (in ``f_trace``, which nobody
+reads while no tracer is set). The innermost frame that already carries one was there at the last
+call too: the loop runs in it. There the program is either further on than before, which is no new
+turn, or back at an instruction where it was: a turn begins at the first such instruction.
+"""
+
+from __future__ import annotations
+
+from types import FrameType
+from typing import Any
+
+
+class Marker:
+    """Rides on one activation of a function. A tracer that finds it gets ``None``: no tracing."""
+
+    __slots__ = ("depth", "visits", "head")
+
+    def __init__(self, depth: int, offset: int) -> None:
+        self.depth = depth
+        """Functions around it."""
+        self.visits = {offset: 1}
+        """How often each of its instructions called down to a model."""
+        self.head: int | None = None
+        """The instruction at which each turn of its loop begins, once one was seen again."""
+
+    def __call__(self, *_: Any) -> None:
+        """As a local trace function: do nothing, and no longer."""
+
+    def visit(self, offset: int) -> bool:
+        """The program is at this instruction now: whether a turn begins."""
+        count = self.visits[offset] = self.visits.get(offset, 0) + 1
+        if count > 1 and (self.head is None or offset < self.head):
+            self.head = offset
+        return offset == self.head
+
+
+def begins_turn(frame: FrameType) -> int | None:
+    """Depth of the function in which a new turn of a loop begins with the call that ``frame`` makes
+    now; ``None`` for no new turn, and for the first call of all."""
+    fresh: list[FrameType] = []
+    outer: FrameType | None = frame
+    while outer is not None and not isinstance(outer.f_trace, Marker):
+        fresh.append(outer)
+        outer = outer.f_back
+    depth, turn = -1, None
+    if outer is not None:
+        marker = outer.f_trace
+        assert isinstance(marker, Marker)
+        depth = marker.depth
+        turn = depth if marker.visit(outer.f_lasti) else None
+    for inner in reversed(fresh):
+        depth += 1
+        inner.f_trace = Marker(depth, inner.f_lasti)
+    return turn

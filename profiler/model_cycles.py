@@ -1,0 +1,141 @@
+"""Model calls become marks, and the turns of the loop around them become the requests to be.
+
+What a request is can only be said at the end, when all turns are known (``cycle_requests``). Here
+each turn is noted with the depth of its loop, and windows open and close at turns.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from random import SystemRandom
+from time import perf_counter_ns
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from infprof.profiler import request
+from infprof.profiler.call_tree import CallTree
+from infprof.profiler.loop_marks import begins_turn
+from infprof.profiler.marks import CONTENT, RANGE, TURN, keys, this_thread
+
+if TYPE_CHECKING:
+    from infprof.profiler.session import Session
+
+FIRST = 1 << 20
+"""In place of a depth: this is the thread's first model call, and no turn of a loop."""
+
+KNOWN_PLACES = 400
+"""So many calls are asked where they come from; after that each place has been seen."""
+
+FINGERPRINTED_CALLS = 1_000
+ENOUGH_CALLS, SHORT_NS = 5_000, 5_000_000
+"""After so many model calls, a program that makes one more often than every 5 ms is known well
+enough: 20 us each is what listening costs, which would be more than 0.4 %."""
+
+SAMPLED_BYTES = 2048
+"""Taken from the front, the middle and the end of an input: 1 us, whatever its size."""
+
+_SALT = SystemRandom().getrandbits(62)
+
+
+class _OfThread(threading.local):
+    start_ns = 0
+    has_called = False
+
+
+class ModelCycles:
+    """Listens to ``ModelCalls`` for a session."""
+
+    def __init__(self, session: Session, calls: CallTree) -> None:
+        self._session, self._calls = session, calls
+        self._of_thread = _OfThread()
+        self.places: dict[int, int] = {}
+        """From which calls models were called, and how often among the first."""
+        self._asked = self._fingerprinted = self._called = self._first_ns = 0
+        self.inside: set[int] = set()
+        """Threads in a cycle that the session's gate knows of."""
+        self.unit = FIRST
+        """Depth of the outermost loop seen to turn: its turns are what windows count."""
+
+    def model_called(self, model: Any, inputs: Any, caller: FrameType) -> None:
+        """An outermost model call begins."""
+        thread = this_thread.id
+        self._session.request_seen()
+        self._note_place(caller)
+        if not request.is_open():
+            self._turn(thread, caller)
+        self._note_content(thread, inputs)
+        now = self._of_thread.start_ns = perf_counter_ns()
+        self._called += 1
+        if self._called == 1:
+            self._first_ns = now
+        elif self._called == ENOUGH_CALLS and now - self._first_ns < ENOUGH_CALLS * SHORT_NS:
+            self._session.stop_listening(f"after the first {ENOUGH_CALLS} model calls")
+
+    def model_returned(self, model: Any) -> None:
+        """It ended."""
+        end = perf_counter_ns()
+        key = keys["", f"nn.Module: {type(model).__name__}"]
+        self._session.add_mark(key, self._of_thread.start_ns, end, this_thread.id, RANGE)
+
+    def stand_back(self) -> bool:
+        """The program marks its requests itself: cycles no longer count. Whether any had."""
+        had_turned, self.unit = bool(self.inside), -1
+        for thread in self.inside:
+            self._session.gate.leave(thread)
+        self.inside.clear()
+        return had_turned
+
+    def _turn(self, thread: int, caller: FrameType) -> None:
+        depth = begins_turn(caller) if sys.gettrace() is None else 0
+        if not self._of_thread.has_called:
+            self._of_thread.has_called = True
+            depth = FIRST
+        if depth is None or self.unit < 0:
+            return
+        is_outer = depth < self.unit
+        if is_outer:
+            self.unit = depth
+        self._session.turn(thread, depth <= self.unit, is_outer)
+        self._session.add_mark(keys[TURN, ""], perf_counter_ns(), depth, thread, RANGE)
+
+    def _note_place(self, caller: FrameType) -> None:
+        if self._asked < KNOWN_PLACES:
+            self._asked += 1
+            with self._session.calls_lock:
+                call = self._calls.add(caller)
+            self.places[call] = self.places.get(call, 0) + 1
+
+    def _note_content(self, thread: int, inputs: Any) -> None:
+        if self._fingerprinted < FINGERPRINTED_CALLS:
+            self._fingerprinted += 1
+            found = fingerprint(inputs)
+            if found is not None:
+                value, size = found
+                start = perf_counter_ns()
+                self._session.add_mark(keys[CONTENT, ""], start, value, thread, size)
+
+
+def fingerprint(inputs: Any) -> tuple[int, int] | None:
+    """A salted number for the content of the first tensor, and how many values it has.
+
+    Nothing can be learned from it but whether two inputs of this process were the same. ``None``
+    for a tensor that is not plain memory of the host.
+    """
+    torch = sys.modules["torch"]
+    tensor = next((one for one in inputs if type(one) is torch.Tensor), None)
+    if tensor is None or tensor.device.type != "cpu" or not tensor.is_contiguous():
+        return None
+    size = tensor.numel() * tensor.element_size()
+    start = tensor.data_ptr()
+    if not start:
+        return None
+    from ctypes import string_at
+
+    if size <= 3 * SAMPLED_BYTES:
+        data = string_at(start, size)
+    else:
+        ends = 0, (size - SAMPLED_BYTES) // 2, size - SAMPLED_BYTES
+        data = b"".join(string_at(start + place, SAMPLED_BYTES) for place in ends)
+    shape = tuple(tensor.shape)
+    return hash((_SALT, shape, data)) & (1 << 62) - 1, tensor.numel()

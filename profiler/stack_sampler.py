@@ -1,0 +1,179 @@
+"""Samples the Python stacks of this process from a thread of its own.
+
+Its times are on our clock, exactly; it needs no permission, and sees what each thread waits for.
+It sees threads only between two instructions. A thread that holds the interpreter through a long
+call delays it, so it makes up for the samples that it missed: they show where that call was.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter_ns, thread_time_ns
+
+from infprof.profiler.call_tree import CallTree, is_ours
+from infprof.profiler.thread_state import LOCK, RUNNING, ThreadStates
+
+GIL = 5
+"""``stacks.State.GIL``."""
+
+STARTING_NS = 50_000_000
+"""Before the first request: 20 samples a second cost nothing measurable (RELIABILITY section 1)."""
+
+HURRIED_NS = 5_000_000
+
+PACE = ((1_500, 10_000_000), (3_000, 20_000_000), (20_000, 50_000_000))
+"""From the first request on: up to so many samples, one each so many ns; then none. A run of a few
+seconds gets hundreds, which cost 1 to 3 % while they last; a long run pays little of that."""
+
+WAITED_NS = 1_000_000
+"""A sampler that wakes later than this waited for the interpreter: another thread held it."""
+
+ALONE = 2
+"""Python threads: the program's only one, and this."""
+
+SHORT_SWITCH = 1e-4
+
+MOST_MISSED = 200
+MOST_THREADS = 32
+WIDTH = 4
+"""Integers of a row: time_ns, native thread id, call, state."""
+
+FLUSH_TICKS = 50
+
+
+class StackSampler:
+    """Runs from ``start`` to ``stop``. ``on_tick`` is called at each sample, in its thread."""
+
+    def __init__(
+        self, folder: Path, calls: CallTree, lock: threading.Lock, on_tick: Callable[[], None]
+    ) -> None:
+        """``lock`` guards ``calls``, which others add to."""
+        self.calls, self.lock, self.on_tick = calls, lock, on_tick
+        self.serving = False
+        """Set when the first request begins: from then on samples come faster."""
+        self.in_a_hurry = True
+        """Something is awaited that ``on_tick`` looks for."""
+        self.ticks = self.cost_ns = 0
+        self.failure: str | None = None
+        self._file = (folder / "stacks.bin").open("ab", buffering=0)
+        self._rows = array("q")
+        self._states = ThreadStates()
+        self._usual_switch: float | None = None
+        """What the program's switch interval was before ours."""
+        self._random = random.Random(0)  # the program's own random numbers stay as they are
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, or go on after a pause."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._loop, name="infprof-stacks", daemon=True)
+        self._thread.start()
+
+    def pause(self) -> bool:
+        """End the thread; False where it hangs, or there is none."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return False
+        self._stopping.set()
+        thread.join(2.0)
+        return not thread.is_alive()
+
+    def stop(self) -> None:
+        """End, and write what is left."""
+        if self.pause():
+            self._flush()
+            self._file.close()
+            self._states.close()
+
+    def _loop(self) -> None:
+        due = perf_counter_ns()
+        try:
+            while interval := self._interval():
+                self._ask_shortly(threading.active_count() <= ALONE)
+                due += int(
+                    interval * self._random.uniform(0.6, 1.4)
+                )  # not in step with the program
+                if self._stopping.wait(max(due - perf_counter_ns(), 0) / 1e9):
+                    return
+                due = self._tick(due, interval)
+        except Exception as error:  # our failure must not become one of the program
+            self.failure = f"{type(error).__name__}: {error}"
+        finally:
+            self._ask_shortly(False)
+
+    def _ask_shortly(self, wanted: bool) -> None:
+        """While nobody else waits for the interpreter, ask for it after 0.1 ms instead of 5: later,
+        the program would be found only where it lets go by itself, in its reads and sleeps."""
+        now = sys.getswitchinterval()
+        if wanted and self._usual_switch is None and not self._stopping.is_set():
+            self._usual_switch = now
+            sys.setswitchinterval(SHORT_SWITCH)
+        elif not wanted and self._usual_switch is not None:
+            if abs(now - SHORT_SWITCH) < 1e-6:  # else the program has set its own since
+                sys.setswitchinterval(self._usual_switch)
+            self._usual_switch = None
+
+    def _interval(self) -> int | None:
+        if not self.serving:
+            return HURRIED_NS if self.in_a_hurry else STARTING_NS
+        return next((interval for ticks, interval in PACE if self.ticks < ticks), None)
+
+    def _tick(self, due: int, interval: int) -> int:
+        """Take one sample, once for each time it was due; returns when it was due last."""
+        began, woke = thread_time_ns(), perf_counter_ns()
+        with self.lock:
+            rows = self._look(contended=woke - due > WAITED_NS)
+        missed = min((woke - due) // interval, MOST_MISSED)
+        for repeat in range(missed + 1):
+            time = max(due, woke - missed * interval) + repeat * interval
+            for thread, call, state in rows:
+                self._rows.extend((time, thread, call, state))
+        self.ticks += self.serving
+        self.on_tick()
+        if len(self._rows) >= FLUSH_TICKS * WIDTH:
+            self._flush()
+        self.cost_ns += thread_time_ns() - began
+        return woke if missed else due
+
+    def _look(self, contended: bool) -> list[tuple[int, int, int]]:
+        """Each thread of the program: kernel id, call, state."""
+        found, waiting = list[tuple[int, int, int]](), list[int]()
+        known = threading._active  # type: ignore[attr-defined]
+        own = threading.get_ident()
+        for ident, frame in list(sys._current_frames().items())[:MOST_THREADS]:
+            thread = known.get(ident)
+            if ident == own or thread is None or thread.name.startswith("infprof"):
+                continue
+            state = self._states.of(thread.native_id)
+            if state == LOCK and not _waits(frame.f_code.co_filename):
+                if threading.active_count() <= ALONE:
+                    state = RUNNING  # nobody could hold a lock: it waits for us, or for native code
+                elif contended:
+                    waiting.append(len(found))
+            found.append((thread.native_id, self.calls.add(frame), state))
+        if waiting:  # of those that want the interpreter, one had it until we asked
+            owner = self._random.choice(waiting)
+            for place in waiting:
+                thread_id, call, _ = found[place]
+                found[place] = (thread_id, call, RUNNING if place == owner else GIL)
+        return found
+
+    def _flush(self) -> None:
+        with self.lock:
+            self.calls.flush()
+        try:
+            self._file.write(self._rows.tobytes())
+        except OSError as error:
+            self.failure = f"samples could not be written: {error}"
+        del self._rows[:]
+
+
+def _waits(file: str) -> bool:
+    """Whether a thread whose innermost function is in this file waits for a lock of its own."""
+    return file.endswith(("threading.py", "queue.py", "subprocess.py")) or is_ours(file)

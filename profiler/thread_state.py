@@ -1,0 +1,88 @@
+"""What a thread of this process does, as the kernel tells: on a CPU, or blocked in which call.
+
+Linux shows it in ``/proc/self/task/<thread>/syscall``; a process may always read its own.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+
+RUNNING, IO, SLEEP, LOCK, UNKNOWN = 1, 2, 3, 4, 0
+"""Values of ``stacks.State``, which loads numpy and so may not be imported here."""
+
+_X86 = {
+    IO: "0 1 2 7 17 18 19 20 23 40 42 43 44 45 46 47 61 74 75 232 247 257 270 271 281 288 295 296",
+    SLEEP: "35 230",
+    LOCK: "202 449",
+}
+_ARM = {
+    IO: "22 56 63 64 65 66 67 68 69 70 71 72 73 82 83 95 202 203 206 207 211 212 242 260",
+    SLEEP: "101 115",
+    LOCK: "98 449",
+}
+"""Numbers of the system calls: reads, writes, polls, connections and waits for children; sleeps;
+futexes. From the kernel's tables for each architecture."""
+
+_TABLES = {"x86_64": _X86, "aarch64": _ARM}
+_STATES = {
+    number.encode(): state
+    for state, numbers in _TABLES.get(platform.machine(), {}).items()
+    for number in numbers.split()
+}
+_SELECTS = {"x86_64": (b"23", b"270"), "aarch64": (b"72",)}.get(platform.machine(), ())
+"""A select on no file at all is a sleep (``time.sleep`` of Python 3.10)."""
+
+
+class ThreadStates:
+    """Asks for the states of threads without letting go of the interpreter: between two questions
+    no other thread runs any Python."""
+
+    def __init__(self) -> None:
+        import ctypes
+
+        self._files: dict[int, int] = {}
+        self._text = ctypes.create_string_buffer(64)
+        self._read = ctypes.PyDLL(None).pread  # PyDLL: keeps the interpreter's lock
+        self._read.argtypes = ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_long
+        self._read.restype = ctypes.c_ssize_t
+
+    def of(self, thread: int) -> int:
+        """State of the thread with this kernel id; ``UNKNOWN`` where the kernel does not tell."""
+        file = self._files.get(thread)
+        if file is None:
+            file = self._files[thread] = _open(f"/proc/self/task/{thread}/syscall")
+        size = self._read(file, self._text, len(self._text), 0) if file >= 0 else 0
+        if size <= 0:
+            self._forget(thread)  # it ended; a later one may get its id
+            return UNKNOWN
+        return state_in(self._text.raw[:size])
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for thread in list(self._files):
+            self._forget(thread)
+
+    def _forget(self, thread: int) -> None:
+        file = self._files.pop(thread)
+        if file >= 0:
+            os.close(file)
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+def state_in(text: bytes) -> int:
+    """What the file's text says: ``running``, or a system call's number and arguments."""
+    words = text.split(None, 2)
+    if not words:
+        return UNKNOWN
+    if words[0] in (b"running", b"-1"):  # -1: not in a call, e.g. fetching a page of memory
+        return RUNNING
+    if words[0] in _SELECTS and words[1:2] == [b"0x0"]:
+        return SLEEP
+    return _STATES.get(words[0], UNKNOWN)

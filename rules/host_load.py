@@ -1,0 +1,49 @@
+"""How the work of the requests fits the cores: threads, cores, requests at a time, load."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from infprof.profiler.intervals import Intervals, length, union
+from infprof.profiler.recording import Phase
+from infprof.rules.evidence import Evidence
+from infprof.rules.finding import Unknown
+
+
+def torch_threads(evidence: Evidence) -> int:
+    """``torch.get_num_threads()`` of the program. Raises ``Unknown``."""
+    threads = evidence.header.flags.get("threads")
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise Unknown("the number of torch's threads was not recorded")
+    return threads
+
+
+def usable_cores(evidence: Evidence) -> int:
+    """CPUs that the program may use. Raises ``Unknown``."""
+    cores = evidence.header.machine.cpu.usable
+    if not cores:
+        raise Unknown("the number of usable cores was not recorded")
+    return cores
+
+
+def served_at_once(evidence: Evidence) -> float:
+    """How many warm requests were under way at a time, whenever any was; 1.0 if none is marked."""
+    spans = _warm(evidence)
+    busy = length(union(spans))
+    return length(spans) / busy if busy else 1.0
+
+
+def mean_load(evidence: Evidence, name: str) -> float | None:
+    """Mean of a series while warm requests came; ``None`` if it was not sampled then."""
+    chosen = [i for i, one in enumerate(evidence.header.series) if one.name == name]
+    samples, spans = evidence.recording.samples, _warm(evidence)
+    mine = np.isin(samples.series, chosen)
+    if len(spans.start):
+        mine &= (samples.time_ns >= spans.start.min()) & (samples.time_ns <= spans.end.max())
+    return float(samples.value[mine].mean()) if mine.any() else None
+
+
+def _warm(evidence: Evidence) -> Intervals:
+    table = evidence.recording.requests
+    warm = np.isin(table.phase, (int(Phase.PLAIN), int(Phase.TRACED)))
+    return Intervals(table.start_ns[warm], table.end_ns[warm])

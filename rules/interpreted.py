@@ -1,0 +1,173 @@
+"""Loops of the user's that the interpreter walks through element by element, found in samples.
+
+CPython lets a sampler in between two instructions only where a loop jumps back, a function is
+entered or a call returns, and while native code runs without the interpreter lock. So native work
+is seen at its call, often at several calls of one function (``x = x / 255``, ``x.transpose()``);
+a loop is seen at its jump, often nowhere else. The number of instructions seen tells nothing, what
+they are does: the recorder marks a *turn*, a jump back or a function's entry, by an odd offset
+(instructions themselves begin at even ones).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from infprof.profiler.stacks import Calls, Place
+from infprof.rules.call_masks import Mask, running
+from infprof.rules.evidence import Evidence
+from infprof.rules.finding import Unknown
+
+ENTRY_OFFSET = 5
+"""No call is possible within the first three instructions: a sample there saw the entry."""
+
+FEW_TURNS = 3
+"""One or two turns are chance: the sampler also gets in there after native work that let nobody
+in before, once in a while."""
+
+TURN_SHARE = 0.05
+"""A function whose turns are fewer among the samples below it merely contains its loop: handling
+a batch, not elements. Loops that call small functions show 15 % and more (measured)."""
+
+HEAVY_CALL = 4
+"""A call that is seen so many times as often as all turns of its loop does the work itself:
+vectorising the loop around it would change little."""
+
+DATA_LOADING = "torch/utils/data/"
+"""Below it work belongs to a DataLoader, which workers can take over."""
+
+Function = tuple[str, str]
+"""File and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A function of the user's with the samples that its loops took."""
+
+    place: Place
+    """The function at its hottest line."""
+    samples: Mask
+
+
+def loops(evidence: Evidence, among: Mask | None = None) -> list[Loop]:
+    """The user's functions that loop in the interpreter, most samples first."""
+    stacks = evidence.timeline.samples.stacks
+    chosen = own_code(evidence) if among is None else own_code(evidence) & among
+    counted = Counter(stacks.call[chosen].tolist())
+    walks = [_walk(stacks.calls, call, count) for call, count in counted.items()]
+    owned = _owned(walks, _turning(walks))
+    found = []
+    for function in {function for function, _ in owned.values()}:
+        mine = {call: line for call, (owner, line) in owned.items() if owner == function}
+        mask = chosen & np.isin(stacks.call, list(mine))
+        lines = Counter[int]()
+        for call in stacks.call[mask].tolist():
+            lines[mine[call]] += 1
+        line = max(lines, key=lambda one: (lines[one], -one))
+        found.append(Loop(Place(*function, line), mask))
+    return sorted(found, key=lambda loop: (-int(loop.samples.sum()), loop.place))
+
+
+def own_code(evidence: Evidence) -> Mask:
+    """Samples that found the user's own code innermost: no function of a library below it."""
+    stacks = evidence.timeline.samples.stacks
+    if not len(stacks):
+        return running(evidence)
+    inside = np.zeros(len(stacks.calls) + 1, bool)  # of a DataLoader; the last one is parent -1
+    for call in range(len(stacks.calls)):
+        in_file = DATA_LOADING in stacks.calls.place(call).file
+        inside[call] = inside[stacks.calls.parent[call]] or in_file
+    is_user: Mask = (stacks.call >= 0) & stacks.calls.is_user[stacks.call] & ~inside[stacks.call]
+    return running(evidence) & is_user
+
+
+def require_instructions(evidence: Evidence, among: Mask, gate: float) -> None:
+    """Raise ``Unknown`` where too much of ``among`` does not tell at which instruction it was."""
+    stacks, chosen = evidence.timeline.samples.stacks, own_code(evidence) & among
+    blind = chosen & (stacks.calls.offset[stacks.call] < 0) if len(stacks) else chosen
+    if blind.sum() >= gate * max(int(evidence.timeline.samples.of_requests.sum()), 1):
+        raise Unknown(
+            "the samples tell lines but no instructions, so a loop looks like one native call"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """An innermost call, how often it was seen, and the user's functions it was reached through."""
+
+    call: int
+    count: int
+    place: Place
+    chain: tuple[tuple[Function, int], ...]
+    """Innermost first, each with the line it was at; a comprehension is its function's."""
+
+    @property
+    def turns(self) -> Function | None:
+        """The function whose loop took a turn here."""
+        if not is_turn(self.place):
+            return None
+        entered = self.place.offset <= ENTRY_OFFSET and not _is_part(self.place)
+        caller = 1 if entered and len(self.chain) > 1 else 0
+        return self.chain[caller][0]
+
+
+def is_turn(place: Place) -> bool:
+    """Whether a loop jumps back here, or a function is entered."""
+    return 0 <= place.offset <= ENTRY_OFFSET or (place.offset > 0 and place.offset % 2 == 1)
+
+
+def _walk(calls: Calls, call: int, count: int) -> _Walk:
+    path, step = list[Place](), call
+    while step >= 0 and calls.is_user[step]:
+        path.append(calls.place(step))
+        step = int(calls.parent[step])
+    chain = [
+        ((place.file, place.function), place.line)
+        for place in path
+        if not _is_part(place) or place is path[-1]
+    ]
+    return _Walk(call, count, path[0], tuple(chain))
+
+
+def _is_part(place: Place) -> bool:
+    """Whether it is a comprehension or a lambda: part of the function it stands in."""
+    name = place.function.rpartition(".")[2]
+    return name.startswith("<") and name != "<module>"
+
+
+def _turning(walks: list[_Walk]) -> dict[Function, int]:
+    """The functions that loop, each with the turns seen of it."""
+    turns, below = Counter[Function](), Counter[Function]()
+    for walk in walks:
+        if walk.turns is not None:
+            turns[walk.turns] += walk.count
+        for function in {function for function, _ in walk.chain}:
+            below[function] += walk.count
+    return {
+        function: count
+        for function, count in turns.items()
+        if count >= FEW_TURNS and count >= TURN_SHARE * below[function]
+    }
+
+
+def _owned(walks: list[_Walk], turning: dict[Function, int]) -> dict[int, tuple[Function, int]]:
+    """For each call that a loop took: the outermost function that loops, and its line."""
+    owners = dict[int, tuple[Function, int]]()
+    turns, seen = Counter[Function](), Counter[tuple[Function, Place]]()
+    for walk in walks:
+        owner = next((one for one in reversed(walk.chain) if one[0] in turning), None)
+        if owner is not None:
+            owners[walk.call] = owner
+            turns[owner[0]] += walk.count * (walk.turns is not None)
+            seen[owner[0], walk.place] += walk.count
+    return {
+        walk.call: owners[walk.call]
+        for walk in walks
+        if walk.call in owners
+        and (
+            walk.turns is not None
+            or seen[owners[walk.call][0], walk.place] <= HEAVY_CALL * turns[owners[walk.call][0]]
+        )
+    }

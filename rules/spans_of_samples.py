@@ -1,0 +1,23 @@
+"""Which sampled stacks fell into which ranges: samples of the same thread, at a time within."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from infprof.profiler.timeline import Rows
+from infprof.rules.evidence import Evidence
+from infprof.rules.host_code import Mask
+
+
+def samples_within(evidence: Evidence, rows: Rows) -> Mask:
+    """The samples that caught a row's thread during the row, in a request or not."""
+    samples, events = evidence.timeline.samples, evidence.timeline.events
+    found: Mask = np.zeros(len(samples), bool)
+    for lane in np.unique(events.lane[rows]):
+        spans = evidence.timeline.busy(rows[events.lane[rows] == lane])
+        if not len(spans.start):
+            continue
+        place = np.searchsorted(spans.start, samples.time_ns, side="right") - 1
+        inside = (place >= 0) & (samples.time_ns < spans.end[np.maximum(place, 0)])
+        found |= (samples.lane == lane) & inside
+    return found

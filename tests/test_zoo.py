@@ -1,0 +1,138 @@
+"""The zoo's scripts say what they plant so that its judge can read it, and run without infprof."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from infprof.rules import catalog
+
+zoo: Any = import_module("benchmarks.zoo")
+"""By name: to a type checker ``benchmarks/zoo`` is the folder of scripts, not the judge."""
+
+scripts, expected_of, judge, score, truth_of = (
+    zoo.scripts,
+    zoo.expected_of,
+    zoo.judge,
+    zoo.score,
+    zoo.truth_of,
+)
+
+COMING = frozenset(
+    "python-loops slow-tokenizer cpu-postprocessing text-serialization repeated-inputs "
+    "gil-contention polling-waits per-request-setup thread-oversubscription idle-cores gc-pauses "
+    "blocked-event-loop missing-kv-cache sequential-round-trips".split()
+)
+"""Rules that may be written later than the script that plants them."""
+
+STAGES = frozenset("io preprocess h2d compute d2h postprocess python queue".split())
+
+ALL = [pytest.param(one, id=one.path.stem) for one in scripts()]
+
+
+def test_the_zoo_is_large_enough() -> None:
+    healthy = [one for one in scripts() if one.zoo["healthy"]]
+    assert len(scripts()) - len(healthy) >= 30
+    assert len(healthy) >= 10
+
+
+@pytest.mark.parametrize("script", ALL)
+def test_a_script_says_what_it_plants(script: Any) -> None:
+    said = script.zoo
+    assert {
+        said["stage"],
+        said["cured_stage"],
+        *script.stages(False),
+        *script.stages(True),
+    } <= STAGES
+    assert set(script.rules()) <= catalogued() | COMING
+    assert isinstance(said["healthy"], bool) and isinstance(said["same_output"], bool)
+    assert not (said["healthy"] and said["rule"])
+    assert script.lines
+
+
+@pytest.mark.parametrize("script", ALL)
+def test_a_script_is_not_annotated(script: Any) -> None:
+    text = script.path.read_text()
+    assert "infprof" not in text and "nvtx" not in text
+    assert f"def {script.zoo['function']}(" in text or script.zoo["function"] == "<module>"
+
+
+def catalogued() -> set[str]:
+    names = (path.stem for path in (Path(catalog.__file__ or "").parent).glob("[!_]*.py"))
+    return {name.replace("_", "-") for name in names}
+
+
+@pytest.mark.parametrize("name", ["normalise_loops", "topk_sorted", "conv_steady"])
+def test_slow_and_cured_give_the_same_answers(name: str) -> None:
+    (script,) = scripts([name])
+    slow, cured = (bare(script, *options) for options in ((), ("--cured",)))
+    assert script.zoo["same_output"]
+    assert slow["answer"] == cured["answer"]
+
+
+def bare(script: Any, *options: str) -> dict[str, Any]:
+    command = [sys.executable, str(script.path), "--requests", "3", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    truth: dict[str, Any] | None = truth_of(done.stdout)
+    assert truth is not None
+    return truth
+
+
+TRUTH = {"share": 0.6, "stages": {"preprocess": 0.6, "compute": 0.4}}
+
+
+def report(rule: str, stage: str, name: str, severity: str = "high") -> dict[str, Any]:
+    """A report with one finding."""
+    finding = {"rule": rule, "severity": severity, "where": [{"name": name, "detail": ""}]}
+    shares = {"preprocess": 0.62, "compute": 0.36, "unattributed": 0.02}
+    return {
+        "latency": {"requests": 50},
+        "breakdown": {"stages": [{"stage": one, "share": share} for one, share in shares.items()]},
+        "verdict": {"stage": stage},
+        "findings": [finding] if rule else [],
+    }
+
+
+def judged(given: dict[str, Any], *, cured: bool = False) -> Any:
+    """What the judge says of a report on ``normalise_loops``."""
+    (script,) = scripts(["normalise_loops"])
+    result = expected_of(script, cured, 1)
+    judge(result, script, given, {**TRUTH, "stages": {}} if cured else TRUTH)
+    return result
+
+
+def place() -> str:
+    (script,) = scripts(["normalise_loops"])
+    return f"normalise ({script.path.name}:{min(script.lines)})"
+
+
+def test_the_right_answer_is_right() -> None:
+    result = judged(report("python-loops", "preprocess", place()))
+    assert result.right and not result.wrong
+    assert result.function and result.line
+    assert result.off == pytest.approx(4.0)
+
+
+def test_another_rule_another_stage_and_another_line_are_not() -> None:
+    assert not judged(report("gc-pauses", "preprocess", place())).right
+    assert not judged(report("python-loops", "compute", place())).right
+    elsewhere = judged(report("python-loops", "preprocess", "normalise (normalise_loops.py:1)"))
+    assert elsewhere.function and not elsewhere.line and elsewhere.wrong
+
+
+def test_a_cured_script_must_be_silent() -> None:
+    assert judged(report("", "compute", ""), cured=True).right
+    assert not judged(report("python-loops", "compute", "x", "low"), cured=True).right
+    assert judged(report("python-loops", "compute", "x", "info"), cured=True).right
+
+
+def test_no_report_is_a_miss() -> None:
+    script = scripts(["normalise_loops"])[0]
+    total = score([expected_of(script, False, 1)])
+    assert total.rank_1 == 0
+    assert {"rank-1", "shares", "unattributed"} <= set(total.missed)
