@@ -99,6 +99,10 @@ class CallTree:
         """Hand the lines to the system."""
         self._file.flush()
 
+    def close(self) -> None:
+        """No more."""
+        self._file.close()
+
     def _write(self, parent: int, code: CodeType, offset: int, line: int) -> None:
         file = code.co_filename
         offset |= _begins_turn(code, offset)

@@ -194,7 +194,8 @@ _in_between: dict[CodeType, bool] = {}
 
 def _caller() -> FrameType:
     """The innermost frame outside of torch's modules and of ours: it calls the model."""
-    frame = outer = sys._getframe(2)
+    frame = sys._getframe(2)
+    outer: FrameType | None = frame
     while outer is not None:
         code = outer.f_code
         between = _in_between.get(code)
@@ -203,5 +204,5 @@ def _caller() -> FrameType:
             between = _in_between[code] = is_ours(file) or file.endswith(TORCH_MODULES)
         if not between:
             return outer
-        outer = outer.f_back  # type: ignore[assignment]
+        outer = outer.f_back
     return frame

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
+from _thread import start_new_thread
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -32,9 +33,6 @@ seconds gets hundreds, which cost 1 to 3 % while they last; a long run pays litt
 
 WAITED_NS = 1_000_000
 """A sampler that wakes later than this waited for the interpreter: another thread held it."""
-
-ALONE = 2
-"""Python threads: the program's only one, and this."""
 
 SHORT_SWITCH = 1e-4
 
@@ -67,22 +65,25 @@ class StackSampler:
         """What the program's switch interval was before ours."""
         self._random = random.Random(0)  # the program's own random numbers stay as they are
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._active = 0
+        """Threads of the program that ran, or would have, at the last sample."""
+        self._ended: threading.Event | None = None
+        """Set by our thread as its last act; ``None`` while there is none."""
 
     def start(self) -> None:
         """Begin, or go on after a pause."""
         self._stopping.clear()
-        self._thread = threading.Thread(target=self._loop, name="infprof-stacks", daemon=True)
-        self._thread.start()
+        self._ended = threading.Event()
+        # not a threading.Thread: the program would find one more of those than it made
+        start_new_thread(self._loop, (self._ended,))
 
     def pause(self) -> bool:
         """End the thread; False where it hangs, or there is none."""
-        thread, self._thread = self._thread, None
-        if thread is None:
+        ended, self._ended = self._ended, None
+        if ended is None:
             return False
         self._stopping.set()
-        thread.join(2.0)
-        return not thread.is_alive()
+        return ended.wait(2.0)
 
     def stop(self) -> None:
         """End, and write what is left."""
@@ -90,15 +91,14 @@ class StackSampler:
             self._flush()
             self._file.close()
             self._states.close()
+            self.calls.close()
 
-    def _loop(self) -> None:
+    def _loop(self, ended: threading.Event) -> None:
         due = perf_counter_ns()
         try:
             while interval := self._interval():
-                self._ask_shortly(threading.active_count() <= ALONE)
-                due += int(
-                    interval * self._random.uniform(0.6, 1.4)
-                )  # not in step with the program
+                self._ask_shortly(self._active <= 1)
+                due += int(interval * self._random.uniform(0.6, 1.4))  # in step with nothing
                 if self._stopping.wait(max(due - perf_counter_ns(), 0) / 1e9):
                     return
                 due = self._tick(due, interval)
@@ -106,10 +106,11 @@ class StackSampler:
             self.failure = f"{type(error).__name__}: {error}"
         finally:
             self._ask_shortly(False)
+            ended.set()
 
     def _ask_shortly(self, wanted: bool) -> None:
-        """While nobody else waits for the interpreter, ask for it after 0.1 ms instead of 5: later,
-        the program would be found only where it lets go by itself, in its reads and sleeps."""
+        """While one thread alone runs, ask for the interpreter after 0.1 ms instead of 5: later the
+        program would be found only where it lets go by itself, in its reads and sleeps."""
         now = sys.getswitchinterval()
         if wanted and self._usual_switch is None and not self._stopping.is_set():
             self._usual_switch = now
@@ -143,7 +144,7 @@ class StackSampler:
 
     def _look(self, contended: bool) -> list[tuple[int, int, int]]:
         """Each thread of the program: kernel id, call, state."""
-        found, waiting = list[tuple[int, int, int]](), list[int]()
+        found, wanting, running = list[tuple[int, int, int]](), list[int](), 0
         known = threading._active  # type: ignore[attr-defined]
         own = threading.get_ident()
         for ident, frame in list(sys._current_frames().items())[:MOST_THREADS]:
@@ -152,16 +153,16 @@ class StackSampler:
                 continue
             state = self._states.of(thread.native_id)
             if state == LOCK and not _waits(frame.f_code.co_filename):
-                if threading.active_count() <= ALONE:
-                    state = RUNNING  # nobody could hold a lock: it waits for us, or for native code
-                elif contended:
-                    waiting.append(len(found))
+                wanting.append(len(found))
+            running += state == RUNNING
             found.append((thread.native_id, self.calls.add(frame), state))
-        if waiting:  # of those that want the interpreter, one had it until we asked
-            owner = self._random.choice(waiting)
-            for place in waiting:
-                thread_id, call, _ = found[place]
-                found[place] = (thread_id, call, RUNNING if place == owner else GIL)
+        self._active = running + len(wanting)
+        if wanting and (contended or self._active == 1):
+            # one of those had the interpreter until we asked for it; one alone waits only for us
+            owner = self._random.choice(wanting)
+            for place in wanting:
+                native, call, _ = found[place]
+                found[place] = native, call, RUNNING if place == owner else GIL
         return found
 
     def _flush(self) -> None:

@@ -21,7 +21,7 @@ from infprof.profiler.recording import Phase, Recording
 Rows = npt.NDArray[np.intp]
 
 MOST_EXPLAINED = 500
-"""Of more requests, every second or every nth is explained: a share is no surer from all of them."""
+"""Of more requests every nth is explained: a share is no surer from all of them."""
 
 ROUNDING_NS = 2_000
 """Old traces give whole microseconds: an inner event may seem to outlast its outer one by two."""

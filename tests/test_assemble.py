@@ -122,7 +122,7 @@ def test_a_window_cut_short_or_lost_is_a_note(traced: Path) -> None:
 
 def test_an_empty_folder_is_a_recording_with_reasons(tmp_path: Path) -> None:
     recording = joined(tmp_path)
-    assert set(recording.header.missing) == {"requests", "kernels", "ops"}
+    assert set(recording.header.missing) == {"requests", "kernels", "ops", "stacks"}
     assert len(recording.events) == len(recording.requests) == 0
     recording.save(tmp_path / "recording")
     assert Recording.load(tmp_path / "recording").header == recording.header

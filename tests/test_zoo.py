@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from infprof.rules import catalog
 
 zoo: Any = import_module("benchmarks.zoo")

@@ -62,10 +62,11 @@ def _socket(delay: float, size: int) -> None:
     server = socket.create_server(("127.0.0.1", 0))
     _ready(server.getsockname()[1])
     stream = server.accept()[0].makefile("rwb")
-    for line in stream:
-        time.sleep(delay)
-        stream.write(_content(int(line), size))
-        stream.flush()
+    with suppress(ConnectionError):  # the script left before its last answer
+        for line in stream:
+            time.sleep(delay)
+            stream.write(_content(int(line), size))
+            stream.flush()
 
 
 def _ready(port: int) -> None:

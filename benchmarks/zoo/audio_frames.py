@@ -47,8 +47,8 @@ def features_at_once(samples):
 class Recogniser(nn.Module):
     def __init__(self):
         super().__init__()
-        self.body = nn.GRU(BANDS, 320, num_layers=2, batch_first=True)
-        self.head = nn.Linear(320, 30)
+        self.body = nn.GRU(BANDS, 256, batch_first=True)
+        self.head = nn.Linear(256, 30)
 
     def forward(self, frames):
         return self.head(self.body(frames)[0])
@@ -61,7 +61,7 @@ def transcribe(scores):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cured", action="store_true")
-    parser.add_argument("--requests", type=int, default=150)
+    parser.add_argument("--requests", type=int, default=200)
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)

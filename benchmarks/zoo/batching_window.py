@@ -57,7 +57,7 @@ def main():
     batcher = Batcher(model, 0 if args.cured else WINDOW)
     clock = Clock("window")
     for _ in range(args.requests):
-        batcher.waiting.append(rng.standard_normal((224, 768), dtype=np.float32))
+        batcher.waiting.append(rng.standard_normal((128, 768), dtype=np.float32))
         clock.lap("arrival")
         clock.done(batcher.step(clock))
     clock.tell()

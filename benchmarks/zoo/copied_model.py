@@ -48,7 +48,7 @@ class Handler:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cured", action="store_true", help="share one model")
-    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--requests", type=int, default=250)
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
@@ -56,7 +56,7 @@ def main():
     handler = Handler(args.cured)
     clock = Clock("copying")
     for _ in range(args.requests):
-        ids = torch.from_numpy(rng.integers(0, 30_000, (12, 48)))
+        ids = torch.from_numpy(rng.integers(0, 30_000, (4, 48)))
         clock.lap("input")
         clock.done(handler.handle(ids, clock))
     clock.tell()

@@ -42,7 +42,7 @@ def load_features_at_once(port, user):
 
 @torch.inference_mode()
 def rank(model, features):
-    scores = model(torch.from_numpy(features.astype(np.float32) / 255).repeat(256, 1))
+    scores = model(torch.from_numpy(features.astype(np.float32) / 255).repeat(160, 1))
     return int(scores[0].argmax())
 
 

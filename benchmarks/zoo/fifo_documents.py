@@ -54,7 +54,7 @@ class Classifier(nn.Module):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--cured", action="store_true", help="read one document ahead")
+    parser.add_argument("--cured", action="store_true", help="a faster writer, read one ahead")
     parser.add_argument("--requests", type=int, default=110)
     args = parser.parse_args()
     torch.manual_seed(0)
@@ -62,7 +62,7 @@ def main():
     model = Classifier().eval()
     path = os.path.join(tempfile.mkdtemp(), "documents")
     os.mkfifo(path)
-    writer = start("fifo", path, 0.03, LENGTH)
+    writer = start("fifo", path, 0.01 if args.cured else 0.05, LENGTH)
     reader = ThreadPoolExecutor(1)
     coming = reader.submit(load, path) if args.cured else None
     clock = Clock("io")

@@ -43,7 +43,7 @@ def clean_up():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cured", action="store_true", help="leave it to Python; freeze the index")
-    parser.add_argument("--requests", type=int, default=120)
+    parser.add_argument("--requests", type=int, default=80)
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)

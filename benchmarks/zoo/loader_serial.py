@@ -15,7 +15,7 @@ ZOO = {
     "also": [],
     "cured_stage": "compute",
     "healthy": False,
-    "healthy_when_cured": True,
+    "cured_stage_also": ["preprocess"],
     "same_output": True,
 }
 
@@ -38,8 +38,8 @@ class Signals(Dataset):
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.body = nn.Sequential(nn.Linear(250, 1024), nn.ReLU(), nn.Linear(1024, 640), nn.ReLU())
-        self.head = nn.Linear(640, 12)
+        self.body = nn.Sequential(nn.Linear(250, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU())
+        self.head = nn.Linear(256, 12)
 
     def forward(self, x):
         return self.head(self.body(x).mean(1))
@@ -48,7 +48,7 @@ class Net(nn.Module):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cured", action="store_true", help="one worker process loads ahead")
-    parser.add_argument("--requests", type=int, default=110)
+    parser.add_argument("--requests", type=int, default=140)
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)

@@ -67,7 +67,7 @@ def main():
     model = nn.Sequential(nn.Linear(512, 2048), nn.ReLU(), nn.Linear(2048, 512)).eval()
     clock = Clock("lock")
     for _ in range(args.requests):
-        rows = table.look_up(rng.integers(0, 4096, 320))
+        rows = table.look_up(rng.integers(0, 4096, 160))
         clock.lap("lock")
         best = predict(model, rows)
         clock.lap("compute")

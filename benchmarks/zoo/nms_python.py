@@ -60,7 +60,7 @@ def nms(boxes):
 
 
 def nms_at_once(boxes):
-    boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")[:150]]
+    boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")[:60]]
     kept = []
     while len(boxes):
         best, boxes = boxes[0], boxes[1:]

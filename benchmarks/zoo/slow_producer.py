@@ -53,7 +53,7 @@ def consume(model, batches, clock):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cured", action="store_true", help="use short pieces of the recordings")
-    parser.add_argument("--requests", type=int, default=100)
+    parser.add_argument("--requests", type=int, default=70)
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)

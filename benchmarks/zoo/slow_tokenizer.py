@@ -62,7 +62,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.embed = nn.Embedding(4000, 128)
         layer = nn.TransformerEncoderLayer(128, 4, 512, batch_first=True)
-        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.layers = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
         self.head = nn.Linear(128, 4)
 
     def forward(self, ids):
