@@ -7,6 +7,7 @@ from infprof.profiler.device import device_facts
 from infprof.profiler.latency import measure_latency
 from infprof.profiler.recording import Recording
 from infprof.profiler.timeline import Timeline
+from infprof.profiler.untraced import untraced
 from infprof.reports.make import make_report
 from infprof.reports.report import Report
 from infprof.rules.engine import judge
@@ -16,11 +17,8 @@ from infprof.rules.evidence import Evidence
 def diagnose(recording: Recording) -> Report:
     """Say where the time of a recording went, what is wrong and what fixing it would save."""
     timeline = Timeline(recording)
-    evidence = Evidence(
-        recording,
-        timeline,
-        by_occupancy(timeline),
-        device_facts(timeline),
-        measure_latency(recording),
-    )
-    return make_report(evidence, judge(evidence))
+    facts = device_facts(timeline), measure_latency(recording)
+    traced = Evidence(recording, timeline, by_occupancy(timeline), *facts)
+    found = untraced(timeline, traced.breakdown)
+    plain = None if found is None else Evidence(recording, *found, *facts)
+    return make_report(plain or traced, judge(traced, plain))

@@ -1,7 +1,9 @@
 """Which stage a sampled call belongs to: what is on the stack decides (DESIGN section 4).
 
 Known libraries decide by table. The user's own code is cut by order: in the function that calls
-the model, what comes before the call is preprocessing, what comes after it postprocessing.
+the model, what comes before the call is preprocessing, what comes after it postprocessing. So are
+libraries that serve on both sides of a model (Pillow reads pictures, and draws on them). Where the
+order is unknown too, a function's own name may tell.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from infprof.profiler import names
 from infprof.profiler.stacks import Calls, Place, State
@@ -45,6 +48,11 @@ class CallStages:
     def _model_paths(self) -> list[list[int]]:
         return [self.calls.path(call) for call in self.model_calls]
 
+    @cached_property
+    def _leading(self) -> set[int]:
+        """Calls that lead to a model call."""
+        return {call for path in self._model_paths for call in path}
+
     def label(self, call: int, state: int) -> Label:
         """The label of a thread found in ``call``, in a ``State``."""
         key = (call, state)
@@ -56,6 +64,8 @@ class CallStages:
         path = self.calls.path(call)
         user = next((one for one in reversed(path) if self.calls.is_user[one]), -1)
         stage, library = self._of_library(path[path.index(user) + 1 :] if user >= 0 else path)
+        if stage in SIDES and names.depends_on_position(library):
+            stage = self._side(path) or stage
         function = self._function(user)
         if state == State.GIL:
             return Label("python", "python.gil_wait", user, "")
@@ -69,8 +79,39 @@ class CallStages:
             return Label(stage, f"{stage}.{function}", user, library)
         if any(self._is_model(one) for one in path):
             return Label("compute", "compute.model", user, "")
-        stage = self._by_order(path)
+        stage = self._side(path) or self._by_name(path) or "python"
         return Label(stage, f"{stage}.{function}", user, "")
+
+    def range_stage(self, name: str) -> str | None:
+        """The stage of a range around a library's entry point by where the user's code called it,
+        ``None`` where the library decides, or the order is not known."""
+        found = names.WRAPPED.fullmatch(name)
+        if not found or not found["place"] or not names.depends_on_position(found["entry"]):
+            return None
+        key = found["file"], found["function"]
+        lines = self._model_lines.get(key)
+        if lines:
+            return _of_lines(int(found["line"]), lines)
+        sides = {self._side(self.calls.path(call)) for call in self._calls_in.get(key, ())}
+        return sides.pop() if len(sides) == 1 else None
+
+    @cached_property
+    def _calls_in(self) -> dict[tuple[str, str], list[int]]:
+        """The user's calls by file name and function, as names of ranges have them."""
+        found = dict[tuple[str, str], list[int]]()
+        for call in range(len(self.calls)):
+            place = self.calls.place(call)
+            if place.is_user:
+                found.setdefault((PurePosixPath(place.file).name, place.function), []).append(call)
+        return found
+
+    @cached_property
+    def _model_lines(self) -> dict[tuple[str, str], set[int]]:
+        """In which lines each function leads to a model call."""
+        return {
+            key: {int(self.calls.line[call]) for call in calls if call in self._leading}
+            for key, calls in self._calls_in.items()
+        }
 
     def _of_library(self, path: list[int]) -> tuple[str | None, str]:
         """What the tables say of library frames, innermost first."""
@@ -90,9 +131,18 @@ class CallStages:
         place = self.calls.place(call)
         return place.file.endswith(MODEL_FILE) and place.function.endswith("call_impl")
 
-    def _by_order(self, path: list[int]) -> str:
+    def _by_name(self, path: list[int]) -> str | None:
+        """What the user's functions are called, innermost first; not those that call a model."""
+        for call in reversed(path):
+            if call not in self._leading and self.calls.is_user[call]:
+                stage = names.function_stage(self._function(call))
+                if stage is not None:
+                    return stage
+        return None
+
+    def _side(self, path: list[int]) -> str | None:
         """``preprocess`` before the last model call that is nearest on the stack, else
-        ``postprocess``; ``python`` where no model call is near, or at the call itself."""
+        ``postprocess``; ``None`` where no model call is near, or at the call itself."""
         shared, sides = 0, list[int]()
         for model in self._model_paths:
             depth, side = self._compare(path, model)
@@ -100,9 +150,7 @@ class CallStages:
                 shared, sides = depth, [side]
             elif depth == shared and depth:
                 sides.append(side)
-        if not sides:
-            return "python"
-        return {-1: "preprocess", 0: "python", 1: "postprocess"}[min(sides)]
+        return _SIDE_OF[min(sides, default=0)]
 
     def _compare(self, path: list[int], model: list[int]) -> tuple[int, int]:
         """How many functions the two share from the outside, and whether the sample is before (-1)
@@ -118,6 +166,13 @@ class CallStages:
         return min(len(path), len(model)), 0
 
 
+def _of_lines(line: int, model_lines: set[int]) -> str | None:
+    """The side of a line in a function that leads to model calls in these lines."""
+    return _SIDE_OF[min((line > one) - (line < one) for one in model_lines)]
+
+
+SIDES = ("preprocess", "postprocess")
+_SIDE_OF: dict[int, str | None] = {-1: "preprocess", 0: None, 1: "postprocess"}
 _WAITS = {"queue": "queue.waiting for work", "lock_wait": "python.lock_wait"}
 
 

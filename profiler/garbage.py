@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter_ns
 
 from infprof.profiler.marks import RANGE, keys, this_thread
@@ -17,7 +19,8 @@ NAME = "garbage collection"
 class GarbageCollections:
     """Listens from ``begin`` to ``end``."""
 
-    def __init__(self, add_mark: Callable[[int, int, int, int, int], None]) -> None:
+    def __init__(self, add_mark: Callable[[int, int, int, int, int], object]) -> None:
+        """``add_mark`` is called in the midst of anything, so it may take no lock."""
         self._add_mark = add_mark
         self._start_ns = 0
 
@@ -37,3 +40,22 @@ class GarbageCollections:
         end = perf_counter_ns()
         if end - self._start_ns >= LEAST_NS:
             self._add_mark(keys["python", NAME], self._start_ns, end, this_thread.id, RANGE)
+
+
+@contextmanager
+def collection_postponed() -> Iterator[None]:
+    """No collection begins meanwhile: for reading the frames of other threads.
+
+    Until Python 3.11 one may begin as the object for such a frame is made, and let its thread run
+    on by the Python that it calls: the frame ends, and what is written into it then crashes the
+    program, or both threads wait for each other (CPython's issue 106883). 3.12 collects between
+    instructions only.
+    """
+    on = sys.version_info < (3, 12) and gc.isenabled()
+    if on:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()

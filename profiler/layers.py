@@ -65,6 +65,7 @@ def layers(timeline: Timeline) -> list[Layer]:
         *_calls(timeline),
         *_declared_stages(ranges),
         *_ops(timeline),
+        *_unseen_models(timeline),
         *_foreign_compute(timeline, ranges),
         *_interpreter(timeline, ranges),
         *_sampled(timeline),
@@ -263,6 +264,24 @@ def _interpreter(timeline: Timeline, found: Declared) -> list[Layer]:
     spans = joined([part for part, _ in parts])
     lanes = np.concatenate([lane for _, lane in parts if lane is not None])
     return [Layer("python.interpreter", spans, lanes)]
+
+
+def _unseen_models(timeline: Timeline) -> list[Layer]:
+    """Model calls of requests that no tracer saw, divided as traced calls of the model were."""
+    pieces: dict[str, list[tuple[int, int, int]]] = {}
+    events = timeline.events
+    for row in timeline.model_spans if timeline.model_mixtures else ():
+        mixture = timeline.model_mixtures.get(timeline.name(row))
+        if mixture is not None:
+            cut = mixture.cut(int(events.start_ns[row]), int(events.end_ns[row]))
+            for leaf, start, end in cut:
+                pieces.setdefault(leaf, []).append((start, end, int(events.lane[row])))
+    found = []
+    for leaf, rows in sorted(pieces.items()):
+        table = np.array(rows, np.int64)
+        spans = Intervals(table[:, 0], table[:, 1])
+        found.append(Layer(leaf, spans, table[:, 2].astype(np.int32)))
+    return found
 
 
 def _sampled(timeline: Timeline) -> list[Layer]:

@@ -36,13 +36,18 @@ class Listener(Protocol):
 
 
 class _Hook:
-    """A hook that may be copied and pickled along with its model: the copies do nothing."""
+    """A hook that may be copied and pickled along with its model: the copies do nothing.
+
+    Nor does it where a compiler follows: it sees an empty function, and no graph breaks.
+    """
 
     def __init__(self, act: Callable[..., None]) -> None:
         self._act = act
+        self._is_compiling = sys.modules["torch"].compiler.is_compiling
 
     def __call__(self, *arguments: Any) -> None:
-        self._act(*arguments)
+        if not self._is_compiling():
+            self._act(*arguments)
 
     def __deepcopy__(self, memo: Any) -> Any:
         return nullcontext().__exit__  # takes anything, returns None, and every Python has it

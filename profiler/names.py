@@ -76,8 +76,47 @@ def wait_frame(name: str) -> str | None:
     return _first_match("wait_frame", name)
 
 
+WRAPPED = re.compile(
+    r"(?P<entry>[\w.]+) in (library code"
+    r"|(?P<function>.+) (?P<place>\((?P<file>.+):(?P<line>\d+)\)))"
+)
+"""Name of a range around a library's entry point: ``requests.request in fetch (serve.py:12)``."""
+
+
+def entry_of(name: str) -> str:
+    """``requests.request`` of a range around a library's entry point, else empty."""
+    found = WRAPPED.fullmatch(name)
+    return found["entry"] if found else ""
+
+
+@cache
+def depends_on_position(name: str) -> bool:
+    """Whether a library's frame or entry point serves before a model call as well as after it."""
+    return _first_match("position", name) is not None
+
+
+@cache
+def function_stage(function: str) -> str | None:
+    """What a user's function says by its own name that it is for, ``None`` if nothing."""
+    return _first_match("function_stage", function)
+
+
+LONGEST_NAME = 60
+SHORTEST_ENTRY = 15
+"""Of a wrapped range's name so much is left, however long the user's function is called."""
+
+
 @cache
 def short_name(name: str) -> str:
-    """A range's name fit for a table: the frame's line number and a long tail are cut off."""
+    """A range's name fit for a table: the frame's line number and a long tail are cut off.
+
+    Of a wrapped entry point the module is cut instead: the place says where to look.
+    """
     plain = re.sub(r"\(\d+\): ", ": ", name).replace("enumerate(DataLoader)#", "DataLoader ")
-    return plain if len(plain) <= 60 else plain[:57] + "..."
+    if len(plain) <= LONGEST_NAME:
+        return plain
+    if entry := entry_of(plain):
+        tail = plain[len(entry) :]
+        room = max(LONGEST_NAME - len(tail), SHORTEST_ENTRY)
+        return plain if len(entry) <= room else "..." + entry[len(entry) - room + 3 :] + tail
+    return plain[: LONGEST_NAME - 3] + "..."

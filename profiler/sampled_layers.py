@@ -8,7 +8,7 @@ where one gap is far shorter than the time between two samples.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from infprof.profiler import names
 from infprof.profiler.events import Kind as EventKind
 from infprof.profiler.intervals import Intervals, intervals
+from infprof.profiler.mixture import Mixture
 from infprof.profiler.timeline import Timeline
 
 FEW = 4
@@ -25,34 +26,6 @@ Kind = tuple[str, str]
 """What ends before a gap, and what begins after it."""
 
 ANY: Kind = ("", "")
-
-
-@dataclass
-class Mixture:
-    """What samples said of one kind of gap: for each leaf how many, and where in the gap."""
-
-    count: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    position: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-
-    def add(self, leaf: str, position: float) -> None:
-        """One sample, at a ``position`` of 0 to 1 in its gap."""
-        self.count[leaf] += 1
-        self.position[leaf] += position
-
-    @property
-    def total(self) -> int:
-        return sum(self.count.values())
-
-    def cut(self, start: int, end: int) -> list[tuple[str, int, int]]:
-        """A gap divided, in the order in which the samples came: (leaf, start, end)."""
-        order = sorted(self.count, key=lambda leaf: (self.position[leaf] / self.count[leaf], leaf))
-        total, seen, pieces, begin = self.total, 0, [], start
-        for leaf in order:
-            seen += self.count[leaf]
-            stop = start + (end - start) * seen // total
-            pieces.append((leaf, begin, stop))
-            begin = stop
-        return pieces
 
 
 @dataclass(frozen=True)

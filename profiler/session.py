@@ -60,7 +60,7 @@ class Session:
         self.cycles = ModelCycles(self, calls)
         self.models = ModelCalls(self.cycles)
         self.entries = EntryPoints(self.add_mark, entries or {})
-        self.garbage = GarbageCollections(self.add_mark)
+        self.garbage = GarbageCollections(lambda *mark: self.marks.extend(mark))
 
     def start(self) -> None:
         """Receive marks from now on, and sample."""

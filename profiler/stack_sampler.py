@@ -17,6 +17,7 @@ from pathlib import Path
 from time import perf_counter_ns, thread_time_ns
 
 from infprof.profiler.call_tree import CallTree, is_ours
+from infprof.profiler.garbage import collection_postponed
 from infprof.profiler.thread_state import LOCK, RUNNING, ThreadStates
 
 GIL = 5
@@ -128,7 +129,7 @@ class StackSampler:
     def _tick(self, due: int, interval: int) -> int:
         """Take one sample, once for each time it was due; returns when it was due last."""
         began, woke = thread_time_ns(), perf_counter_ns()
-        with self.lock:
+        with self.lock, collection_postponed():
             rows = self._look(contended=woke - due > WAITED_NS)
         missed = min((woke - due) // interval, MOST_MISSED)
         for repeat in range(missed + 1):

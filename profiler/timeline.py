@@ -5,8 +5,8 @@ Built from any Recording; past here nothing knows which format the events came f
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from infprof.profiler import names
 from infprof.profiler.events import DEVICE_KINDS, Events, Kind
 from infprof.profiler.host_samples import HostSamples
 from infprof.profiler.intervals import Int64Array, Intervals, union
+from infprof.profiler.mixture import Mixture
 from infprof.profiler.recording import Phase, Recording
 
 Rows = npt.NDArray[np.intp]
@@ -46,6 +47,10 @@ class Timeline:
     """Typed views on a recording's events. All views are computed once, when first asked for."""
 
     recording: Recording
+    phases: tuple[Phase, ...] = (Phase.TRACED, Phase.PLAIN)
+    """Which requests to explain: those of the first phase that has any."""
+    model_mixtures: Mapping[str, Mixture] = field(default_factory=dict)
+    """How a model's call divides where no tracer saw it (``untraced``), by the range's name."""
 
     @property
     def events(self) -> Events:
@@ -132,7 +137,7 @@ class Timeline:
     def requests(self) -> tuple[Request, ...]:
         """What the breakdown explains: traced requests, else untraced ones, else the whole work."""
         table = self.recording.requests
-        for phase in (Phase.TRACED, Phase.PLAIN):
+        for phase in self.phases:
             rows = np.flatnonzero((table.phase == phase) & (table.end_ns > table.start_ns))
             rows = rows[:: len(rows) // MOST_EXPLAINED + 1]
             if len(rows):

@@ -26,9 +26,19 @@ def catalog() -> dict[str, ModuleType]:
     return registry.load("infprof.rules.catalog", "infprof.rules")
 
 
-def judge(evidence: Evidence) -> list[Verdict]:
-    """One verdict per rule, in order of id."""
-    return [_judge_one(rule, module, evidence) for rule, module in sorted(catalog().items())]
+OF_THE_TRACER = {"device", "ops", "shapes"}
+"""A rule that needs one of these is given the traced requests: the others have none of it."""
+
+
+def judge(traced: Evidence, untraced: Evidence | None = None) -> list[Verdict]:
+    """One verdict per rule, in order of id. A rule about host time alone is given the evidence of
+    the ``untraced`` requests where there is one."""
+    verdicts = []
+    for rule, module in sorted(catalog().items()):
+        needs_tracer = OF_THE_TRACER.intersection(getattr(module, "NEEDS", ()))
+        evidence = traced if needs_tracer or untraced is None else untraced
+        verdicts.append(_judge_one(rule, module, evidence))
+    return verdicts
 
 
 def ranked(verdicts: list[Verdict]) -> list[tuple[str, Finding]]:

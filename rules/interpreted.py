@@ -57,7 +57,7 @@ def loops(evidence: Evidence, among: Mask | None = None) -> list[Loop]:
     chosen = own_code(evidence) if among is None else own_code(evidence) & among
     counted = Counter(stacks.call[chosen].tolist())
     walks = [_walk(stacks.calls, call, count) for call, count in counted.items()]
-    owned = _owned(walks, _turning(walks))
+    owned = _owned(walks, _turning(walks), _calling_models(evidence))
     found = []
     for function in {function for function, _ in owned.values()}:
         mine = {call: line for call, (owner, line) in owned.items() if owner == function}
@@ -152,12 +152,24 @@ def _turning(walks: list[_Walk]) -> dict[Function, int]:
     }
 
 
-def _owned(walks: list[_Walk], turning: dict[Function, int]) -> dict[int, tuple[Function, int]]:
-    """For each call that a loop took: the outermost function that loops, and its line."""
+def _calling_models(evidence: Evidence) -> set[Function]:
+    """The functions through which the program calls its models: their loops serve requests."""
+    calls = evidence.timeline.samples.stacks.calls
+    paths = [calls.path(call) for call in evidence.header.model_calls if call < len(calls)]
+    places = [calls.place(call) for path in paths for call in path]
+    return {(place.file, place.function) for place in places}
+
+
+def _owned(
+    walks: list[_Walk], turning: dict[Function, int], serving: set[Function]
+) -> dict[int, tuple[Function, int]]:
+    """For each call that a loop took: the outermost function that loops, and its line; one that
+    loops over requests only if no other does."""
     owners = dict[int, tuple[Function, int]]()
     turns, seen = Counter[Function](), Counter[tuple[Function, Place]]()
     for walk in walks:
-        owner = next((one for one in reversed(walk.chain) if one[0] in turning), None)
+        looping = [one for one in reversed(walk.chain) if one[0] in turning]
+        owner = next((one for one in looping if one[0] not in serving), next(iter(looping), None))
         if owner is not None:
             owners[walk.call] = owner
             turns[owner[0]] += walk.count * (walk.turns is not None)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from infprof.profiler.names import WRAPPED
+from infprof.profiler.names import entry_of as entry_of
 from infprof.rules.catalog.cpu_image_decode import decodes
 from infprof.rules.catalog.reloaded_model import LOADS
-
-WRAPPED = re.compile(r"(?P<entry>[\w.]+) in (library code|.+ (?P<place>\(.+:\d+\)))")
-"""Name of a range around a library's entry point: ``requests.request in fetch (serve.py:12)``."""
 
 FRAME = re.compile(r"(?P<file>.+)\(\d+\): ")
 
@@ -31,12 +30,6 @@ def names_a_line(name: str) -> bool:
     return found is not None and found["place"] is not None
 
 
-def entry_of(name: str) -> str:
-    """``requests.request`` of a range around a library's entry point, else empty."""
-    found = WRAPPED.fullmatch(name)
-    return found["entry"] if found else ""
-
-
 def reported_elsewhere(name: str, stage: str | None) -> bool:
     """Loading a model and decoding media have rules of their own (the place says neither)."""
-    return bool(LOADS.search(name)) or decodes(entry_of(name) or name, stage)
+    return bool(LOADS.search(name)) or decodes(name, stage)

@@ -134,7 +134,7 @@ def _stack(
     states = [State[word.upper()] for word in re.findall(r"!(\w+)", rest)]
     count, path = re.sub(r"!\w+", "", rest).strip().split(" ", 1)
     call = -1
-    for text in path.split(">"):
+    for text in path.split(" > "):
         file, line, function = text.strip().split(":")
         number, _, offset = line.partition(".")
         place = Place(file, function, int(number), int(offset or -1), not file.startswith("lib/"))

@@ -11,6 +11,7 @@ ZOO = {
     "stage": "compute",
     "function": "forward",
     "rule": "",
+    "options": ["--call", "__main__:forward"],
     "also": [],
     "cured_stage": "compute",
     "healthy": True,

@@ -32,17 +32,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from infprof.profiler.events import Kind
+from infprof.profiler.names import entry_of
+from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.host_time import LOCAL_HOST_LEAVES, named_rows, require_named_host
+from infprof.rules.spans_of_samples import samples_within
 
 NEEDS: tuple[Need, ...] = ()
 
 MEDIA = re.compile(
     r"(?i)jpe?g|imread|imdecode|(image|video|audio|frame|media)s?[ _-]?decod"
     r"|decod\w*[ _-]?(image|video|audio|frame|media|png|webp|gif)|(read|load)_(image|video|audio)"
-    r"|ImageFile\.py.*: load|PngImagePlugin|WebPImagePlugin|(^|/)av/|pyav|decord|torchcodec"
-    r"|torchvision/io|soundfile\.py.*: read|librosa/core/audio"
+    r"|ImageFile\.py.*: load|PIL\.ImageFile\.load|PngImagePlugin|WebPImagePlugin|(^|/)av/|pyav"
+    r"|decord|torchcodec|torchvision/io|soundfile\.py.*: read|librosa/core/audio"
 )
 """Names that say media decoding wherever they stand."""
 
@@ -50,6 +53,15 @@ NOT_MEDIA = re.compile(
     r"(?i)json|base64|b64|token|utf|text|string|url|proto|msgpack|cuda|gpu|nvjpeg|dali|encode"
 )
 """Decoding of text or messages, decoding that is on the GPU already, and encoding."""
+
+LAZY = "PIL.Image."
+"""Entry points of Pillow that decode first if nothing has yet: only samples can tell."""
+
+DECODER = re.compile(r"PIL/ImageFile\.py: (\w+\.)?load$")
+"""The library function that a sample of Pillow at work on a file is in."""
+
+MOSTLY = 0.5
+"""Share of a name's samples that must be in the decoder for its time to be decoding."""
 
 VIDEO = re.compile(r"(?i)video|(^|/)av/|pyav|decord")
 
@@ -108,7 +120,9 @@ def load(path: str) -> Image.Image:
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Find media decoding that requests wait for."""
-    rows = named_rows(evidence, decodes)
+    rows = evidence.timeline.outermost(
+        np.union1d(named_rows(evidence, decodes), _lazily_decoding(evidence))
+    )
     ops = evidence.timeline.outermost(evidence.rows(Kind.OP, _decoding_op, "yes"))
     waited = evidence.exposed_part_ns(rows, *LOCAL_HOST_LEAVES)
     waited += evidence.exposed_part_ns(ops, "compute.cpu", "python.dispatch")
@@ -133,10 +147,25 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 
 
 def decodes(name: str, stage: str | None) -> bool:
-    """Whether a range or frame of this name and stage decodes media on the CPU."""
+    """Whether a range or frame of this name and stage decodes media on the CPU. Of a wrapped entry
+    point, only the entry can say so: a user's ``load_image`` also reads a file."""
+    name = entry_of(name) or name
     if stage not in ("io", "preprocess", None) or NOT_MEDIA.search(name):
         return False
     return bool(MEDIA.search(name)) or (stage is not None and "decod" in name.lower())
+
+
+def _lazily_decoding(evidence: Evidence) -> Rows:
+    """Ranges around Pillow's other entry points in which samples mostly found its decoder."""
+    rows = named_rows(evidence, lambda name, _: entry_of(name).startswith(LAZY))
+    libraries, name = evidence.timeline.samples.library, evidence.timeline.events.name[rows]
+    kept = [rows[:0]]
+    for one in np.unique(name):
+        mine = rows[name == one]
+        seen = libraries[samples_within(evidence, mine)]
+        if sum(bool(DECODER.search(text)) for text in seen) > MOSTLY * len(seen):
+            kept.append(mine)
+    return np.concatenate(kept)
 
 
 def _decoding_op(name: str) -> str | None:

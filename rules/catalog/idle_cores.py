@@ -17,7 +17,10 @@ imported.
 When to ignore it:
 Several requests are to be served at once, one per core: that gives more throughput, if less speed
 for each. Ops that take microseconds gain nothing from more threads. Other programs on the machine
-may need the cores at other times.
+may need the cores at other times: an op waits for its last thread, and where that one must wait for
+a core, two threads are slower than one (on two cores, convolutions took 0.6 to 0.75 of the time
+while both were free, and several times as long while they were not). One thread is always
+somebody's choice, and a recording cannot tell a choice from a leftover: so the saving has no floor.
 
 Catalogue: IP-PY-006
 """
@@ -96,7 +99,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             text=f"Let torch use {cores} threads.",
             code=CODE.format(cores=cores),
             risk="Sums are added up in another order: results differ in the last digits. Use fewer"
-            " threads where several workers share the cores.",
+            " threads where several workers share the cores, and keep one where that was meant:"
+            " an op waits for its last thread, which may wait for a core.",
             references=(
                 "https://docs.pytorch.org/docs/stable/generated/torch.set_num_threads.html",
             ),

@@ -32,6 +32,7 @@ import numpy as np
 
 from infprof.profiler.events import Kind
 from infprof.profiler.intervals import EMPTY, Intervals, length, union
+from infprof.profiler.names import entry_of
 from infprof.profiler.timeline import Request, Rows
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
@@ -86,7 +87,7 @@ def handle(request):
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Find requests that load the model anew."""
-    named = named_rows(evidence, lambda name, stage: bool(LOADS.search(name)))
+    named = named_rows(evidence, lambda name, stage: loads(name))
     writes, spans = weight_bursts(evidence)
     rows = np.concatenate([named, writes])
     loading = union(_joined(evidence.timeline.busy(named), spans))
@@ -114,6 +115,12 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         fix=FIX,
         where=where,
     )
+
+
+def loads(name: str) -> bool:
+    """Whether a range or frame of this name makes a model ready. Of a wrapped entry point, only the
+    entry can say so: a user's ``load_model`` may well read a table in it."""
+    return bool(LOADS.search(entry_of(name) or name))
 
 
 def weight_bursts(evidence: Evidence) -> tuple[Rows, Intervals]:

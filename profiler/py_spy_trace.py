@@ -1,0 +1,202 @@
+"""Reads what py-spy writes: of its formats only ``chrometrace`` says when a stack was seen.
+
+It holds no sample, but each change of a thread's stack, as frames that end and begin. Its first two
+frames name the process and the thread. A thread that ended stays in its last call to the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from infprof.profiler.beats import NAMES
+from infprof.profiler.call_tree import is_ours, is_user
+from infprof.profiler.stacks import CallsBuilder, Place
+
+MOST_BYTES = 96 << 20
+MOST_ROWS = 300_000
+BLOCK_BYTES = 1 << 20
+BETWEEN_EVENTS = b'},{"'
+"""Never inside a string: there the quote is escaped."""
+
+_PROCESS = re.compile(r"process (\d+)")
+_THREAD = re.compile(r"thread \((0x)?([0-9A-Fa-f]+)\)(?:: (.*))?", re.DOTALL)
+_BEATS_FILE = "profiler/beats.py"
+
+
+class Args(msgspec.Struct, gc=False):
+    """Where a frame is."""
+
+    filename: str = ""
+    line: int | None = None
+
+
+class Event(msgspec.Struct, gc=False):
+    """A frame begins (``B``) or ends (``E``)."""
+
+    name: str
+    ph: str
+    tid: int
+    ts: int
+    pid: int = 0
+    args: Args = msgspec.field(default_factory=Args)
+
+
+class Top(NamedTuple):
+    """The innermost frame of a stack, and what its outer frames said."""
+
+    call: int = -1
+    process: int = 0
+    thread: int = 0
+    beat: int = -1
+    """Which of ``beats.NAMES`` is on the stack; -1 for none."""
+
+
+@dataclass(slots=True)
+class PySpyTrace:
+    """What py-spy saw, on its own clock, which begins with it."""
+
+    rows: list[tuple[int, int, int, int]] = field(default_factory=list)
+    """(time_ns, process, native thread id, call), as often as py-spy looked."""
+    calls: CallsBuilder = field(default_factory=CallsBuilder)
+    names: dict[int, str] = field(default_factory=dict)
+    """Of the threads, by native id."""
+    beats: list[tuple[int, int]] = field(default_factory=list)
+    """When which of the two beat functions was seen."""
+    end_ns: int = 0
+    cut: str | None = None
+    """Why the end is missing."""
+
+
+_decode = msgspec.json.Decoder(list[Event]).decode
+
+
+def read(file: Path, interval_ns: int) -> PySpyTrace:
+    """All of the file that is whole. Never fails on content; raises ``OSError``."""
+    reader = _Reader(interval_ns)
+    try:
+        for events in _batches(file):
+            reader.take(events)
+            if len(reader.trace.rows) >= MOST_ROWS:
+                raise ValueError("it is too long")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        reader.trace.cut = "it is not whole"
+    except ValueError as error:
+        reader.trace.cut = str(error)
+    return reader.finish()
+
+
+def _batches(file: Path) -> Iterator[list[Event]]:
+    """The events, some at a time; raises ``ValueError`` where they are cut off."""
+    rest, size = b"", 0
+    with file.open("rb") as stream:
+        while block := stream.read(BLOCK_BYTES):
+            size += len(block)
+            data = rest + block
+            end = data.rfind(BETWEEN_EVENTS)
+            if end >= 0:
+                yield _decode(b"[" + data[: end + 1].removeprefix(b"[") + b"]")
+                data = data[end + 2 :]
+            if len(data) > 2 * BLOCK_BYTES:
+                raise ValueError("it is not whole")
+            rest = data
+            if size > MOST_BYTES:
+                raise ValueError("it is too long")
+    yield _decode(b"[" + rest.removeprefix(b"["))
+
+
+class _Reader:
+    """Follows the stacks. Py-spy keeps one for each thread id of the threading library, which the
+    children of a fork share: it then ends one process's frames and begins the other's."""
+
+    def __init__(self, interval_ns: int) -> None:
+        self.trace = PySpyTrace()
+        self._interval = interval_ns
+        self._stacks: dict[int, list[Top]] = {}
+        self._current: dict[int, tuple[int, Top]] = {}
+        """By native thread: what it does now, and up to when its rows are written."""
+        self._known: dict[tuple[int, str, str, int | None], int] = {}
+        self._last: tuple[int, int, int] | None = None
+
+    def take(self, events: list[Event]) -> None:
+        """More events, in the file's order."""
+        for event in events:
+            if event.ph not in "BE":
+                continue
+            group = (event.tid, event.pid, event.ts)
+            if group != self._last:
+                self._sampled()
+                self._last = group
+            stack = self._stacks.setdefault(event.tid, [])
+            if event.ph == "B":
+                stack.append(self._inside(stack[-1] if stack else Top(), event))
+            elif stack:
+                stack.pop()
+
+    def finish(self) -> PySpyTrace:
+        """The trace; each thread stays where it is until the last event."""
+        self._sampled()
+        self.trace.end_ns = self._last[2] * 1000 if self._last else 0
+        for thread in list(self._current):
+            self._write_until(thread, self.trace.end_ns)
+        return self.trace
+
+    def _sampled(self) -> None:
+        """All frames of one look at one thread are there."""
+        if self._last is None:
+            return
+        time_ns = self._last[2] * 1000
+        stack = self._stacks.get(self._last[0])
+        if not stack:
+            return
+        top = stack[-1]
+        if top.beat >= 0:
+            self.trace.beats.append((time_ns, top.beat))
+        self._write_until(top.thread, time_ns)
+        self._current[top.thread] = time_ns, top
+
+    def _write_until(self, thread: int, end_ns: int) -> None:
+        """A row for each time that py-spy looked and found no change."""
+        if thread not in self._current:
+            return
+        time_ns, top = self._current[thread]
+        while time_ns < end_ns and len(self.trace.rows) < MOST_ROWS:
+            if top.call >= 0:
+                self.trace.rows.append((time_ns, top.process, thread, top.call))
+            time_ns += self._interval
+        self._current[thread] = time_ns, top
+
+    def _inside(self, outer: Top, event: Event) -> Top:
+        file = event.args.filename
+        if not file:
+            return self._named(outer, event.name)
+        key = (outer.call, event.name, file, event.args.line)
+        call = self._known.get(key)
+        if call is None:
+            call = self._known[key] = self._call(outer.call, event)
+        beat = outer.beat
+        if event.name in NAMES and file.endswith(_BEATS_FILE):
+            beat = NAMES.index(event.name)
+        return Top(call, outer.process, outer.thread, beat)
+
+    def _call(self, outer: int, event: Event) -> int:
+        file = event.args.filename
+        if is_ours(file):
+            return outer
+        line = event.args.line or 0
+        return self.trace.calls.add(outer, Place(file, event.name, line, -1, is_user(file)))
+
+    def _named(self, outer: Top, text: str) -> Top:
+        """A frame without a file: it names a process or a thread."""
+        if found := _PROCESS.match(text):
+            return outer._replace(process=int(found[1]))
+        if found := _THREAD.match(text):
+            thread = int(found[2], 16 if found[1] else 10)
+            self.trace.names[thread] = found[3] or ""
+            return outer._replace(thread=thread)
+        return outer
