@@ -11,7 +11,7 @@ import numpy as np
 from infprof.profiler import names
 from infprof.profiler.collectors import Facts
 from infprof.profiler.collectors.kernels import ALIGNING_MARKS, MARK
-from infprof.profiler.cycle_requests import cut
+from infprof.profiler.cycle_requests import cut, whole_run
 from infprof.profiler.events import Events, EventsBuilder, Kind, concatenate
 from infprof.profiler.importers.kineto import read as read_kineto
 from infprof.profiler.intervals import Int64Array
@@ -29,7 +29,8 @@ from infprof.profiler.recording import (
     Subject,
     Window,
 )
-from infprof.profiler.session_files import SessionFacts, read_facts, read_stacks
+from infprof.profiler.session_files import SessionFacts, read_beats, read_facts, read_stacks
+from infprof.profiler.stack_join import Joined, join
 from infprof.profiler.stacks import Stacks
 
 
@@ -74,11 +75,11 @@ def assemble(
     for window in session.windows:
         _window(folder, window, parts, header)
     marks = Marks.read(folder)
-    requests = _requests(marks, parts, session, header)
+    requests = _requests(folder, marks, parts, session, header)
     header.requests_seen = max(session.requests_seen, len(requests))
     _ranges(marks, parts, session.pid)
-    stacks = _stacks(folder, parts, session, header)
     samples = _samples(header, sampled)
+    stacks = _stacks(folder, parts, session, header, sampled, requests)
     _merge_machine(header.machine, session.machine)
     header.lanes = parts.lanes
     events = concatenate(parts.events)
@@ -90,7 +91,21 @@ def _note(code: str, text: str) -> Note:
     return Note(code=code, text=f"{text[:1].upper()}{text[1:]}.")
 
 
-def _requests(marks: Marks, parts: Parts, session: SessionFacts, header: Header) -> Requests:
+WHOLE_RUN = (
+    "the program marked no request and no call of an nn.Module was seen in a loop, so the whole run"
+    " after its imports counts as one; name the function that serves a request with"
+    " --call MODULE:FUNCTION"
+)
+
+
+def _whole_run(folder: Path, session: SessionFacts) -> tuple[int, ...] | None:
+    own = read_stacks(folder)
+    return whole_run(own.rows, own.calls.build(), session.pid)
+
+
+def _requests(
+    folder: Path, marks: Marks, parts: Parts, session: SessionFacts, header: Header
+) -> Requests:
     """Those that the program marked; where it marked none, the turns of its model loops."""
     windows = [(one.start_ns, one.end_ns) for one in header.windows]
     rows = marks.requests()
@@ -98,6 +113,10 @@ def _requests(marks: Marks, parts: Parts, session: SessionFacts, header: Header)
         rows = [(*row, 0) for row in cut(marks.turns(), session.warmup, windows)]
         if rows:
             header.settings["requests"] = "model loop"
+        elif one := _whole_run(folder, session):
+            rows = [(*one, 0)]
+            header.settings["requests"] = "whole run"
+            header.notes.append(_note("whole-run", WHOLE_RUN))
     threads = {
         thread: parts.lane(Lane(type="thread", process=session.pid, id=thread))
         for thread in sorted({row[2] for row in rows})
@@ -123,20 +142,53 @@ MOST_PLACES = 10
 """A place that called models a tenth as often as the busiest one, or less, is a warm-up."""
 
 
-def _stacks(folder: Path, parts: Parts, session: SessionFacts, header: Header) -> Stacks:
-    table, calls = read_stacks(folder)
+def _stacks(
+    folder: Path,
+    parts: Parts,
+    session: SessionFacts,
+    header: Header,
+    sampled: dict[str, Facts | str],
+    requests: Requests,
+) -> Stacks:
+    own = read_stacks(folder)
     often = max(session.model_calls.values(), default=0) / MOST_PLACES
     header.model_calls = sorted(
-        call
-        for call, count in session.model_calls.items()
-        if 0 <= call < len(calls) and count > often
+        {
+            own.places[call]
+            for call, count in session.model_calls.items()
+            if 0 <= call < len(own.places) and count > often
+        }
     )
     lanes = {
         thread: parts.lane(Lane(type="thread", process=session.pid, id=thread))
-        for thread in np.unique(table[:, 1]).tolist()
+        for thread in np.unique(own.rows[:, 1]).tolist()
     }
-    rows = [(time, lanes[thread], call, state) for time, thread, call, state in table.tolist()]
-    return Stacks.of(rows, calls)
+    rows = [(time, lanes[thread], call, state) for time, thread, call, state in own.rows.tolist()]
+    for facts in sampled.values():
+        if isinstance(facts, Facts) and facts.stacks is not None:
+            usual = int(np.median(requests.end_ns - requests.start_ns)) if len(requests) else None
+            joined = join(facts.stacks, own, read_beats(folder), session.pid, usual)
+            rows += _spied(joined, parts, session.pid, header)
+            header.overhead_ns["py-spy"] = facts.stacks.cost_ns
+    return Stacks.of(rows, own.calls.build())
+
+
+def _spied(
+    joined: Joined, parts: Parts, pid: int | None, header: Header
+) -> list[tuple[int, int, int, int]]:
+    """What py-spy saw: a child process has lanes of its own."""
+    rows = []
+    for time, process, thread, call, state in joined.rows:
+        name = joined.names.get(thread, "")
+        if process != pid:
+            name = f"process {process}: {name}"
+        lane = parts.lane(Lane(type="thread", process=process, id=thread, name=name))
+        rows.append((time, lane, call, state))
+    if any(process == pid for _, process, *_ in joined.rows):
+        header.stack_error_ns = joined.error_ns
+    elif rows:  # no request runs on a lane of theirs, so that their times matter less
+        header.settings["child_stack_error_ns"] = joined.error_ns
+    return rows
 
 
 def _window(folder: Path, facts: dict[str, Any], parts: Parts, header: Header) -> None:
@@ -196,8 +248,9 @@ def _samples(header: Header, sampled: dict[str, Facts | str]) -> Samples:
     rows: list[tuple[int, int, float]] = []
     for source, facts in sampled.items():
         if isinstance(facts, str):
-            header.missing[source] = facts
+            _note_absence(header, source, facts)
             continue
+        header.missing.update(facts.missing)
         first = len(header.series)
         header.series.extend(facts.series)
         rows.extend((first + index, time, value) for index, time, value in facts.points)
@@ -205,6 +258,14 @@ def _samples(header: Header, sampled: dict[str, Facts | str]) -> Samples:
         if facts.machine is not None:
             _merge_machine(header.machine, facts.machine)
     return Samples.of(rows)
+
+
+def _note_absence(header: Header, source: str, reason: str) -> None:
+    """The collector of stacks is py-spy; stacks are missing only if the session has none either."""
+    if source == "stacks":
+        header.missing["py-spy"] = reason
+    if source != "stacks" or "stacks" in header.missing:
+        header.missing[source] = reason
 
 
 def _merge_machine(into: Machine, more: Machine) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from infprof.profiler.declared import Layer
 from infprof.profiler.intervals import (
     Intervals,
     intersect,
@@ -20,7 +21,7 @@ from infprof.profiler.intervals import (
     subtract,
     union,
 )
-from infprof.profiler.layers import Layer, layers
+from infprof.profiler.layers import layers
 from infprof.profiler.stages import STAGES
 from infprof.profiler.timeline import Request, Timeline
 

@@ -14,6 +14,7 @@ import numpy as np
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.model_cycles import FIRST
 from infprof.profiler.phase import Phase
+from infprof.profiler.stacks import Calls
 
 OUTER_WORK = 0.10
 """Share of an outer loop's time that must lie outside of its inner loop for it to be the request.
@@ -120,3 +121,26 @@ def _phases(rows: list[Row], warmup: int, windows: list[tuple[int, int]]) -> lis
         else:
             found.append(Phase.PLAIN)
     return found
+
+
+LEAST_SAMPLES = 5
+"""A run with fewer samples after its imports is too short to be cut."""
+
+
+def whole_run(stacks: Int64Array, calls: Calls, main: int | None) -> tuple[int, ...] | None:
+    """The main thread from its last import on as one request, where the program called no model
+    that we know of; ``None`` where samples are too few. ``stacks`` are rows of (time_ns, thread,
+    call, state)."""
+    importing = np.array([IMPORTS in calls.place(call).file for call in range(len(calls))], bool)
+    for call in range(len(calls)):
+        importing[call] |= calls.parent[call] >= 0 and importing[calls.parent[call]]
+    mine = stacks[stacks[:, 1] == main]
+    last = np.flatnonzero(importing[mine[:, 2]]) if len(mine) else mine[:, 0]
+    after = mine[last[-1] + 1 :] if len(last) else mine
+    if main is None or len(after) < LEAST_SAMPLES:
+        return None
+    return int(after[0, 0]), int(after[-1, 0]), main, int(Phase.PLAIN)
+
+
+IMPORTS = "importlib._bootstrap"
+"""In the file's name of the frames that import a module."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from infprof.profiler.collectors import Unavailable
+from infprof.profiler.probes import py_spy
 from infprof.profiler.probes.cpu_limits import cpu_limits
 from infprof.profiler.probes.nvml_devices import connect
 from infprof.profiler.probes.quiet_files import names, read
@@ -143,11 +144,11 @@ def check_package(name: str, present: str, absent: str) -> Check:
 
 def check_py_spy() -> Check:
     """Whether the py-spy program is there, on the path or beside this Python."""
-    beside = Path(sys.executable).with_name("py-spy")
-    program = shutil.which("py-spy") or (str(beside) if os.access(beside, os.X_OK) else None)
+    program = py_spy.find()
     if program is None:
-        return Check("py-spy", False, "not found: no Python stacks", "pip install py-spy")
-    return Check("py-spy", True, f"{program}: stacks of a live process can be read")
+        detail = "not found: no Python stacks of child processes"
+        return Check("py-spy", False, detail, "pip install py-spy")
+    return Check("py-spy", True, f"{program}: stacks of child processes can be read")
 
 
 def check_ptrace(root: Path = Path("/")) -> Check:

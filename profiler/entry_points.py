@@ -19,6 +19,7 @@ from typing import Any
 
 from infprof.profiler import request
 from infprof.profiler.call_tree import is_user, name_of
+from infprof.profiler.compilers import is_imported
 from infprof.profiler.marks import RANGE, keys, this_thread
 from infprof.profiler.wrapping import hide_own_frame, wrap
 
@@ -57,7 +58,7 @@ class EntryPoints:
 
     def wrap_imported(self) -> None:
         """Wrap the entry points of libraries that were imported since."""
-        for name in [name for name in self._waiting if _is_imported(name)]:
+        for name in [name for name in self._waiting if is_imported(sys.modules.get(name))]:
             left = {
                 path: stage
                 for path, stage in self._waiting[name].items()
@@ -140,13 +141,6 @@ class EntryPoints:
         for undo in self._undo:
             if undo.__closure__ and any(cell.cell_contents is wrapped for cell in undo.__closure__):
                 undo()
-
-
-def _is_imported(name: str) -> bool:
-    module = sys.modules.get(name)
-    return module is not None and not getattr(
-        getattr(module, "__spec__", None), "_initializing", False
-    )
 
 
 def _place(known: dict[tuple[CodeType, int], str]) -> str:

@@ -42,12 +42,16 @@ class HostSamples:
         return self.stacks.lane
 
     @cached_property
+    def stages(self) -> CallStages:
+        """The judge of this recording's calls."""
+        return CallStages(self.stacks.calls, self._model_calls)
+
+    @cached_property
     def _distinct(self) -> tuple[list[Label], Rows]:
         """The labels that occur, and for each sample which."""
-        stages = CallStages(self.stacks.calls, self._model_calls)
         pairs = self.stacks.call.astype(np.int64) * 256 + self.stacks.state
         distinct, place = np.unique(pairs, return_inverse=True)
-        return [stages.label(*divmod(pair, 256)) for pair in distinct.tolist()], place
+        return [self.stages.label(*divmod(pair, 256)) for pair in distinct.tolist()], place
 
     @property
     def _model_calls(self) -> list[int]:

@@ -7,16 +7,15 @@ the host, exact facts outrank declarations, and the innermost declaration outran
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from infprof.profiler import names
+from infprof.profiler.declared import Declared, Layer, declared
 from infprof.profiler.events import Kind
-from infprof.profiler.intervals import EMPTY, Intervals, gaps, innermost, joined
+from infprof.profiler.intervals import Intervals, gaps, joined
 from infprof.profiler.sampled_layers import sampled_leaves
-from infprof.profiler.stages import STAGES
 from infprof.profiler.timeline import Rows, Timeline
 
 SHORT_GAP_NS = 200_000
@@ -37,23 +36,6 @@ SLOWEST_STAGING_NS_PER_BYTE = 2
 """0.5 GB/s, a tenth of what one core copies from pageable memory: a slower call mostly waited."""
 
 KERNEL_LEAVES = ("gemm", "conv", "attention", "pointwise", "copy", "other", "comm")
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """Intervals that claim one leaf."""
-
-    leaf: str
-    spans: Intervals
-    lane: npt.NDArray[np.int32] | None = None
-    """Thread of each interval; ``None`` for device work, which every request may wait for."""
-
-    def on(self, threads: npt.NDArray[np.bool_]) -> Intervals:
-        """The intervals on these threads, a mask over lanes. Of device work, none."""
-        if self.lane is None:
-            return EMPTY
-        keep = threads[self.lane]
-        return Intervals(self.spans.start[keep], self.spans.end[keep])
 
 
 def layers(timeline: Timeline) -> list[Layer]:
@@ -142,45 +124,6 @@ MODEL_STAGES = ("model", "compute", "h2d", "d2h")
 
 MAX_DECLARED_LEAVES = 20
 """A stage shows this many names of ranges, longest first; the rest join as ``other``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """Disjoint pieces of host time, each with the innermost stage and name declared for it."""
-
-    spans: Intervals
-    lane: npt.NDArray[np.int32]
-    stage: npt.NDArray[np.object_]
-    name: npt.NDArray[np.object_]
-
-    def layer(self, leaf: str, chosen: npt.NDArray[np.bool_]) -> Layer:
-        """The chosen pieces as one leaf."""
-        return Layer(
-            leaf, Intervals(self.spans.start[chosen], self.spans.end[chosen]), self.lane[chosen]
-        )
-
-
-def declared(timeline: Timeline) -> Declared:
-    """What the code declares by ranges, and what known libraries' frames and ranges reveal."""
-    events = timeline.events
-    rows = timeline.of(Kind.RANGE, Kind.PYTHON)
-    own = np.array([*STAGES, ""], object)[events.stage[rows]]
-    stage = np.where(own == "", timeline.label(rows, names.frame_stage), own)
-    known = stage != ""
-    rows, stage = rows[known], stage[known]
-    name = timeline.label(rows, names.short_name)
-    parts: list[tuple[Intervals, npt.NDArray[np.intp]]] = []
-    for lane in np.unique(events.lane[rows]):
-        mine = np.flatnonzero(events.lane[rows] == lane)
-        cut, owner = innermost(events.intervals(rows[mine]))
-        parts.append((cut, mine[owner]))
-    owners = np.concatenate([np.array([], np.intp), *(owner for _, owner in parts)])
-    return Declared(
-        joined([cut for cut, _ in parts]),
-        events.lane[rows][owners],
-        stage[owners],
-        name[owners],
-    )
 
 
 def _declared_stages(found: Declared) -> list[Layer]:

@@ -3,12 +3,15 @@
 Each frame on the stack gets a marker that lives and dies with it (in ``f_trace``, which nobody
 reads while no tracer is set). The innermost frame that already carries one was there at the last
 call too: the loop runs in it. There the program is either further on than before, which is no new
-turn, or back at an instruction where it was: a turn begins at the first such instruction.
+turn, or back at an instruction where it was: a turn begins at the first such instruction, until the
+program has left that loop for a later one.
 """
 
 from __future__ import annotations
 
-from types import FrameType
+import dis
+from bisect import bisect_right
+from types import CodeType, FrameType
 from typing import Any
 
 
@@ -28,9 +31,12 @@ class Marker:
     def __call__(self, *_: Any) -> None:
         """As a local trace function: do nothing, and no longer."""
 
-    def visit(self, offset: int) -> bool:
+    def visit(self, code: CodeType, offset: int) -> bool:
         """The program is at this instruction now: whether a turn begins."""
         count = self.visits[offset] = self.visits.get(offset, 0) + 1
+        if count > 1 and self.head is not None and offset > self.head:
+            if not leads_back(code, offset, self.head):
+                self.head = None
         if count > 1 and (self.head is None or offset < self.head):
             self.head = offset
         return offset == self.head
@@ -49,8 +55,43 @@ def begins_turn(frame: FrameType) -> int | None:
         marker = outer.f_trace
         assert isinstance(marker, Marker)
         depth = marker.depth
-        turn = depth if marker.visit(outer.f_lasti) else None
+        turn = depth if marker.visit(outer.f_code, outer.f_lasti) else None
     for inner in reversed(fresh):
         depth += 1
-        inner.f_trace = Marker(depth, inner.f_lasti)
+        if inner.f_trace is None:  # else it is a debugger's
+            inner.f_trace = Marker(depth, inner.f_lasti)
     return turn
+
+
+_leads_back: dict[tuple[CodeType, int, int], bool] = {}
+ENDS = "RETURN", "RAISE", "RERAISE"
+ALWAYS = "JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_ABSOLUTE"
+
+
+def leads_back(code: CodeType, start: int, goal: int) -> bool:
+    """Whether the program can come from one instruction to another without an exception."""
+    key = code, start, goal
+    known = _leads_back.get(key)
+    if known is None:
+        known = _leads_back[key] = _search(code, start, goal)
+    return known
+
+
+def _search(code: CodeType, start: int, goal: int) -> bool:
+    steps = list(dis.get_instructions(code))
+    offsets = [step.offset for step in steps]
+    first, last = (bisect_right(offsets, offset) - 1 for offset in (start, goal))
+    seen, left = set[int](), [first]
+    while left:
+        place = left.pop()
+        if place in seen or place >= len(steps):
+            continue
+        seen.add(place)
+        step = steps[place]
+        if step.opcode in dis.hasjrel or step.opcode in dis.hasjabs:
+            left.append(bisect_right(offsets, step.argval) - 1)
+        if not step.opname.startswith((*ENDS, *ALWAYS)):
+            left.append(place + 1)
+        if last in left:
+            return True
+    return False

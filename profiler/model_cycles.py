@@ -124,12 +124,22 @@ def fingerprint(inputs: Any) -> tuple[int, int] | None:
     """
     torch = sys.modules["torch"]
     tensor = next((one for one in inputs if type(one) is torch.Tensor), None)
-    if tensor is None or tensor.device.type != "cpu" or not tensor.is_contiguous():
+    if tensor is None or torch.jit.is_tracing():  # it would note down what we ask
+        return None
+    try:
+        with torch._C.DisableTorchFunction():  # nor may a mode of the program's
+            return _of_memory(tensor)
+    except RuntimeError:  # sparse, wrapped by a transform, ...
+        return None
+
+
+def _of_memory(tensor: Any) -> tuple[int, int] | None:
+    if tensor.device.type != "cpu" or not tensor.is_contiguous():
         return None
     size = tensor.numel() * tensor.element_size()
-    start = tensor.data_ptr()
-    if not start:
-        return None
+    start, storage = tensor.data_ptr(), tensor.untyped_storage()
+    if not start or start + size > storage.data_ptr() + storage.nbytes():
+        return None  # its memory was taken back
     from ctypes import string_at
 
     if size <= 3 * SAMPLED_BYTES:

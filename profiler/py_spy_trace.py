@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -24,16 +24,17 @@ BLOCK_BYTES = 1 << 20
 BETWEEN_EVENTS = b'},{"'
 """Never inside a string: there the quote is escaped."""
 
-_PROCESS = re.compile(r"process (\d+)")
-_THREAD = re.compile(r"thread \((0x)?([0-9A-Fa-f]+)\)(?:: (.*))?", re.DOTALL)
+_PROCESS = re.compile(r"process (\d{1,18})")
+_THREAD = re.compile(r"thread \((0x)?([0-9A-Fa-f]{1,16})\)(?:: (.*))?", re.DOTALL)
 _BEATS_FILE = "profiler/beats.py"
+_OUR_THREADS = _BEATS_FILE, "profiler/stack_sampler.py"
 
 
 class Args(msgspec.Struct, gc=False):
     """Where a frame is."""
 
     filename: str = ""
-    line: int | None = None
+    line: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] | None = None
 
 
 class Event(msgspec.Struct, gc=False):
@@ -42,7 +43,8 @@ class Event(msgspec.Struct, gc=False):
     name: str
     ph: str
     tid: int
-    ts: int
+    ts: Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+    """In microseconds: up to 11 days."""
     pid: int = 0
     args: Args = msgspec.field(default_factory=Args)
 
@@ -62,12 +64,14 @@ class PySpyTrace:
     """What py-spy saw, on its own clock, which begins with it."""
 
     rows: list[tuple[int, int, int, int]] = field(default_factory=list)
-    """(time_ns, process, native thread id, call), as often as py-spy looked."""
+    """(time_ns, process, native thread id, call), one each interval and thread."""
     calls: CallsBuilder = field(default_factory=CallsBuilder)
     names: dict[int, str] = field(default_factory=dict)
     """Of the threads, by native id."""
     beats: list[tuple[int, int]] = field(default_factory=list)
     """When which of the two beat functions was seen."""
+    ours: set[int] = field(default_factory=set)
+    """Threads of the session's own sampler."""
     end_ns: int = 0
     cut: str | None = None
     """Why the end is missing."""
@@ -119,7 +123,7 @@ class _Reader:
         self._interval = interval_ns
         self._stacks: dict[int, list[Top]] = {}
         self._current: dict[int, tuple[int, Top]] = {}
-        """By native thread: what it does now, and up to when its rows are written."""
+        """By native thread: what it does now, and when its next row is due."""
         self._known: dict[tuple[int, str, str, int | None], int] = {}
         self._last: tuple[int, int, int] | None = None
 
@@ -158,18 +162,19 @@ class _Reader:
         if top.beat >= 0:
             self.trace.beats.append((time_ns, top.beat))
         self._write_until(top.thread, time_ns)
-        self._current[top.thread] = time_ns, top
+        due, _ = self._current.get(top.thread, (time_ns, top))
+        self._current[top.thread] = due, top
 
     def _write_until(self, thread: int, end_ns: int) -> None:
-        """A row for each time that py-spy looked and found no change."""
+        """A row for each interval: the changes alone would favour what changes often."""
         if thread not in self._current:
             return
-        time_ns, top = self._current[thread]
-        while time_ns < end_ns and len(self.trace.rows) < MOST_ROWS:
+        due, top = self._current[thread]
+        while due < end_ns and len(self.trace.rows) < MOST_ROWS:
             if top.call >= 0:
-                self.trace.rows.append((time_ns, top.process, thread, top.call))
-            time_ns += self._interval
-        self._current[thread] = time_ns, top
+                self.trace.rows.append((due, top.process, thread, top.call))
+            due += self._interval
+        self._current[thread] = due, top
 
     def _inside(self, outer: Top, event: Event) -> Top:
         file = event.args.filename
@@ -180,6 +185,8 @@ class _Reader:
         if call is None:
             call = self._known[key] = self._call(outer.call, event)
         beat = outer.beat
+        if file.endswith(_OUR_THREADS):
+            self.trace.ours.add(outer.thread)
         if event.name in NAMES and file.endswith(_BEATS_FILE):
             beat = NAMES.index(event.name)
         return Top(call, outer.process, outer.thread, beat)

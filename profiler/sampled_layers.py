@@ -85,10 +85,10 @@ def _gaps(timeline: Timeline, lane: int) -> Gaps:
     staged = (events.stage[rows] >= 0) | (timeline.label(rows, names.frame_stage) != "")
     rows = timeline.outermost(rows[staged])
     served = table.lane == lane
-    edges = sorted(
+    edges = sorted(  # where requests touch, "after" sorts before "before"
         [(int(events.start_ns[row]), int(events.end_ns[row]), timeline.name(row)) for row in rows]
-        + [(int(time), int(time), "request begins") for time in table.start_ns[served]]
-        + [(int(time), int(time), "request ends") for time in table.end_ns[served]]
+        + [(int(time), int(time), "before a request") for time in table.start_ns[served]]
+        + [(int(time), int(time), "after a request") for time in table.end_ns[served]]
     )
     start = np.array([one[1] for one in edges[:-1]], np.int64)
     end = np.array([one[0] for one in edges[1:]], np.int64)

@@ -30,6 +30,10 @@ from infprof.profiler.windows import Windows
 FLUSH_NS = 100_000_000
 """Marks older than this go to disk: what a kill can take with it."""
 
+AWAITED_NS = 30_000_000_000
+"""So long after its start a program is watched closely for torch; a later import may cost the
+first few requests."""
+
 DESCRIBE_NS = 1_000_000_000
 
 
@@ -51,7 +55,7 @@ class Session:
         self.flushed_ns = self.described_ns = self.write_ns = 0
         self.block_start_ns = 0
         self.ended = False
-        self.pid = os.getpid()
+        self.pid, self.began_ns = os.getpid(), perf_counter_ns()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.file = MarkFile(folder)
         self.calls_lock = Lock()
@@ -194,8 +198,9 @@ class Session:
     def _tick(self) -> None:
         """At each sample, in the sampler's thread."""
         self.entries.wrap_imported()
-        self.sampler.in_a_hurry = self.entries.is_asked_for
         self.models.try_to_begin()
+        awaited = not self.models.has_begun and perf_counter_ns() - self.began_ns < AWAITED_NS
+        self.sampler.in_a_hurry = awaited or self.entries.is_asked_for
 
     def _flush(self) -> None:
         """Write the marks out. Other threads may append meanwhile: only a counted prefix goes."""

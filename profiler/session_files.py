@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from infprof.profiler.beats import WIDTH as BEAT_WIDTH
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.marks import WIDTH
 from infprof.profiler.recording import Machine
 from infprof.profiler.stack_sampler import WIDTH as STACK_WIDTH
-from infprof.profiler.stacks import Calls, CallsBuilder, Place
+from infprof.profiler.stacks import CallsBuilder, Place
 
 NO_SESSION = "the program ended before the recording began"
 ENDED_AT_ONCE = (
@@ -90,17 +91,40 @@ def read_marks(folder: Path) -> tuple[Int64Array, list[tuple[str, str]]]:
     return table[table[:, 0] < len(pairs)], pairs
 
 
-def read_stacks(folder: Path) -> tuple[Int64Array, Calls]:
-    """The sampled rows of (time_ns, native thread id, call, state), and the calls."""
+def read_beats(folder: Path) -> Int64Array:
+    """When the sampler changed to which of its two ways to wait: rows of (time_ns, which)."""
+    return _whole_rows(folder / "beats.bin", BEAT_WIDTH)
+
+
+def _whole_rows(file: Path, width: int) -> Int64Array:
+    """What a killed process wrote only in part is left out."""
+    data = file.read_bytes() if file.exists() else b""
+    return np.frombuffer(data[: len(data) // (8 * width) * 8 * width], np.int64).reshape(-1, width)
+
+
+@dataclass(frozen=True, slots=True)
+class SampledStacks:
+    """What the session's own sampler saw."""
+
+    rows: Int64Array
+    """(time_ns, native thread id, call, state)."""
+    calls: CallsBuilder
+    places: list[int]
+    """The session's number of a call is an index into this: two of its calls can be one of ours,
+    where code was made twice from one text."""
+
+
+def read_stacks(folder: Path) -> SampledStacks:
+    """All whole rows, with our numbers of the calls."""
     builder, places = CallsBuilder(), list[int]()
     try:
-        data = (folder / "stacks.bin").read_bytes()
         lines = (folder / "calls.jsonl").read_text("ascii").split("\n")[:-1]
     except FileNotFoundError:
-        data, lines = b"", []
+        lines = []
     for line in lines:
         parent, *place = json.loads(line)
         places.append(builder.add(places[parent] if parent >= 0 else -1, Place(*place)))
-    width = 8 * STACK_WIDTH
-    table = np.frombuffer(data[: len(data) // width * width], np.int64).reshape(-1, STACK_WIDTH)
-    return table[(table[:, 2] >= 0) & (table[:, 2] < len(places))], builder.build()
+    rows = _whole_rows(folder / "stacks.bin", STACK_WIDTH)
+    rows = rows[(rows[:, 2] >= 0) & (rows[:, 2] < len(places))]
+    rows[:, 2] = np.array(places, np.int64)[rows[:, 2]]
+    return SampledStacks(rows, builder, places)

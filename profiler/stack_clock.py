@@ -80,7 +80,8 @@ def _place(beats: Int64Array, seen: Int64Array, offset: int) -> npt.NDArray[np.i
 def _agree(beats: Int64Array, seen: Int64Array, offset: int) -> npt.NDArray[np.bool_]:
     """Which sightings are of the function that we were in."""
     place = _place(beats, seen, offset)
-    return (place >= 0) & (beats[np.maximum(place, 0), 1] == seen[:, 1])
+    same: npt.NDArray[np.bool_] = beats[np.maximum(place, 0), 1] == seen[:, 1]
+    return same & (place >= 0)
 
 
 def _since_beat(beats: Int64Array, seen: Int64Array, offset: int) -> Int64Array:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns, thread_time_ns
 
+from infprof.profiler.beats import Beats
 from infprof.profiler.call_tree import CallTree, is_ours
 from infprof.profiler.garbage import collection_postponed
 from infprof.profiler.thread_state import LOCK, RUNNING, ThreadStates
@@ -44,6 +45,12 @@ WIDTH = 4
 
 FLUSH_TICKS = 50
 
+WAITING_FILES = (
+    "threading.py", "queue.py", "subprocess.py", "concurrent/futures/thread.py",
+    "multiprocessing/pool.py", "multiprocessing/queues.py", "multiprocessing/synchronize.py",
+)  # fmt: skip
+"""Their functions wait for locks and queues, some of which are written in C and have no frame."""
+
 
 class StackSampler:
     """Runs from ``start`` to ``stop``. ``on_tick`` is called at each sample, in its thread."""
@@ -61,6 +68,7 @@ class StackSampler:
         self.failure: str | None = None
         self._file = (folder / "stacks.bin").open("ab", buffering=0)
         self._rows = array("q")
+        self._beats = Beats(folder)
         self._states = ThreadStates()
         self._usual_switch: float | None = None
         """What the program's switch interval was before ours."""
@@ -91,6 +99,7 @@ class StackSampler:
         if self.pause():
             self._flush()
             self._file.close()
+            self._beats.close()
             self._states.close()
             self.calls.close()
 
@@ -100,7 +109,8 @@ class StackSampler:
             while interval := self._interval():
                 self._ask_shortly(self._active <= 1)
                 due += int(interval * self._random.uniform(0.6, 1.4))  # in step with nothing
-                if self._stopping.wait(max(due - perf_counter_ns(), 0) / 1e9):
+                pause = max(due - perf_counter_ns(), 0) / 1e9
+                if self._beats.wait(self._stopping.wait, pause):
                     return
                 due = self._tick(due, interval)
         except Exception as error:  # our failure must not become one of the program
@@ -174,8 +184,9 @@ class StackSampler:
         except OSError as error:
             self.failure = f"samples could not be written: {error}"
         del self._rows[:]
+        self._beats.flush()
 
 
 def _waits(file: str) -> bool:
     """Whether a thread whose innermost function is in this file waits for a lock of its own."""
-    return file.endswith(("threading.py", "queue.py", "subprocess.py")) or is_ours(file)
+    return file.endswith(WAITING_FILES) or is_ours(file)

@@ -16,9 +16,7 @@ def label(stack: str, *others: str) -> Label:
     rows = [f"main: {10 * i}-{10 * i + 1} stack 1 {one}" for i, one in enumerate([stack, *others])]
     made = timeline("\n".join(rows))
     stages = CallStages(made.recording.stacks.calls, made.recording.header.model_calls)
-    return stages.label(
-        int(made.recording.stacks.call[0]), int(made.recording.stacks.state[0])
-    )
+    return stages.label(int(made.recording.stacks.call[0]), int(made.recording.stacks.state[0]))
 
 
 def stages(*stacks: str) -> CallStages:
@@ -126,7 +124,6 @@ def test_steps_called_from_one_place_are_known_by_their_names(step: str, stage: 
     call = LOOP.format(line=30, step="infer") + f" > {MODEL}"
     assert label(LOOP.format(line=9, step=step), call).stage == stage
     nested = LOOP.format(line=9, step=step) + " > serve.py:70:<listcomp> > serve.py:80:clamp"
-    assert label(nested, call) == label(nested, call)
     assert label(nested, call).stage == stage
     assert label(LOOP.format(line=9, step="read") + " !io", call).stage == "io"
 
@@ -167,14 +164,21 @@ def test_a_wrapped_range_is_placed_by_its_line() -> None:
     assert found.range_stage("PIL.Image.convert in serve (serve.py:9)") == "preprocess"
     assert found.range_stage("PIL.Image.convert in serve (serve.py:29)") == "postprocess"
     assert found.range_stage("PIL.Image.convert in serve (serve.py:20)") is None
-    assert stages(CALL, f"serve.py:40:serve > {MODEL}").range_stage(
-        "json.dumps in serve (serve.py:30)"
-    ) == "preprocess"
+    assert (
+        stages(CALL, f"serve.py:40:serve > {MODEL}").range_stage(
+            "json.dumps in serve (serve.py:30)"
+        )
+        == "preprocess"
+    )
 
 
 def test_a_wrapped_range_in_a_helper_is_placed_by_its_samples() -> None:
-    found = stages(CALL, "serve.py:21:serve > serve.py:3:draw", "serve.py:18:serve > serve.py:8:both",
-                   "serve.py:22:serve > serve.py:8:both")  # fmt: skip
+    found = stages(
+        CALL,
+        "serve.py:21:serve > serve.py:3:draw",
+        "serve.py:18:serve > serve.py:8:both",
+        "serve.py:22:serve > serve.py:8:both",
+    )
     assert found.range_stage("PIL.Image.resize in draw (serve.py:4)") == "postprocess"
     assert found.range_stage("PIL.Image.resize in both (serve.py:8)") is None
 

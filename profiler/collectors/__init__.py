@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # the profiled process imports this file and should not load pydantic for it
+    from infprof.profiler.py_spy_trace import PySpyTrace
     from infprof.profiler.recording import Machine, Note, Series
 
 
@@ -28,6 +29,20 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Spied:
+    """Stacks that py-spy saw, on its clock, and what we saw meanwhile on ours."""
+
+    trace: PySpyTrace
+    states: list[tuple[int, int, int]]
+    """(our time, native thread id, ``stacks.State``): what the kernel said."""
+    between: tuple[int, int]
+    """The bounds of what is to be added to its clock to get ours."""
+    interval_ns: int
+    cost_ns: int
+    """CPU time that py-spy took."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a collector saw between ``start`` and ``stop``."""
 
@@ -37,6 +52,9 @@ class Facts:
     machine: Machine | None = None
     """The part of the machine's description that this source knows; the rest left ``None``."""
     notes: list[Note] = field(default_factory=list)
+    stacks: Spied | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+    """What this source could not see after all, each with the reason."""
 
 
 class SamplingCollector(Protocol):

@@ -24,6 +24,8 @@ DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """One of these exists where CUDA or ROCm can work. To ask torch would start the driver, and a
 driver that was started cannot be used in the children that the program may fork later."""
 
+THREAD_VARIABLES = "OMP_NUM_THREADS", "MKL_NUM_THREADS"
+
 MARK = "infprof:mark"
 
 
@@ -156,6 +158,7 @@ def torch_facts() -> dict[str, Any]:
         "hip": lambda: torch.version.hip,
         "cuda_available": lambda: has_device(torch),
         "threads": lambda: int(torch.get_num_threads()),
+        "threads_by_environment": lambda: any(name in os.environ for name in THREAD_VARIABLES),
         "matmul_precision": lambda: str(torch.get_float32_matmul_precision()),
         "cudnn_tf32": lambda: bool(torch.backends.cudnn.allow_tf32),
         "cudnn_benchmark": lambda: bool(torch.backends.cudnn.benchmark),

@@ -7,8 +7,7 @@ matrix products, convolutions or attention that take a millisecond or more each.
 
 Why it costs time:
 Such ops divide well: four cores finish them three to four times as fast. One thread is often a
-leftover: ``OMP_NUM_THREADS=1`` set for data-loading workers, by ``torchrun`` or by a container's
-defaults.
+leftover: ``torch.set_num_threads(1)`` from a benchmark or from a data-loading worker.
 
 How to fix it:
 ``torch.set_num_threads(cores)``, or ``OMP_NUM_THREADS`` in the environment before torch is
@@ -21,6 +20,7 @@ may need the cores at other times: an op waits for its last thread, and where th
 a core, two threads are slower than one (on two cores, convolutions took 0.6 to 0.75 of the time
 while both were free, and several times as long while they were not). One thread is always
 somebody's choice, and a recording cannot tell a choice from a leftover: so the saving has no floor.
+Where ``OMP_NUM_THREADS`` is set for the process, it is taken as meant.
 
 Catalogue: IP-PY-006
 """
@@ -78,6 +78,11 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     compute_ns = evidence.exposed_ns("compute.cpu")
     at_once = served_at_once(evidence)
     if threads > 1 or cores < 2 or evidence.share(compute_ns) < COMPUTE_SHARE or at_once > AT_ONCE:
+        return
+    chosen = evidence.header.flags.get("threads_by_environment")
+    if chosen is None:
+        raise Unknown("whether the environment chose the number of threads was not recorded")
+    if chosen:
         return
     large = _large_ops(evidence)
     idle = _idle_cores(evidence, cores)

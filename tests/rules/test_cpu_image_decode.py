@@ -26,6 +26,8 @@ def one_request(work: str, gpu: bool = False) -> Verdict:
         "python PIL/ImageFile.py(250): load",
         "python av/container/input.pyx(200): decode",
         "python <built-in function imread>",
+        "range preprocess:PIL.ImageFile.load in serve (serve.py:3)",
+        "range preprocess:cv2.imdecode in serve (serve.py:3)",
         "op image::decode_jpeg",
     ],
 )
@@ -61,12 +63,33 @@ def test_a_gpu_host_decodes_there(work: str, expected: str) -> None:
         "range preprocess:encode_jpeg",
         "range preprocess:nvjpeg decode",
         "range preprocess:resize",
+        "range io:open in load_image (serve.py:3)",
+        "range preprocess:cv2.resize in decode_image (serve.py:3)",
+        "range preprocess:PIL.Image.convert in load_image (serve.py:3)",
         "python PIL/Image.py(2200): resize",
         "op image::decode_jpegs_cuda",
     ],
 )
 def test_other_work_is_no_media_decoding(work: str) -> None:
     assert not one_request(work).findings
+
+
+LOADING = "serve.py:3:serve > lib/PIL/Image.py:9:Image.convert > lib/PIL/ImageFile.py:9:{function}"
+
+
+@pytest.mark.parametrize(
+    ("function", "outcome"),
+    [("ImageFile.load", Outcome.FOUND), ("ImageFile.verify", Outcome.CLEAR)],
+)
+def test_samples_tell_whether_pillow_decodes_in_another_call(
+    function: str, outcome: Outcome
+) -> None:
+    text = f"""main: 0-100 request
+        main: 0-30 range preprocess:PIL.Image.convert in serve (serve.py:3)
+        main: 30-100 op aten::conv2d
+        main: 0-24 stack 8 {LOADING.format(function=function)}
+        main: 24-30 stack 2 serve.py:3:serve > lib/PIL/Image.py:9:Image.convert"""
+    assert verdict_of(RULE, recording(text, gpus=())).outcome is outcome
 
 
 def test_decoding_hidden_behind_the_device_costs_nothing() -> None:

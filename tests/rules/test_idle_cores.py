@@ -29,11 +29,15 @@ def built(
     usable: int | None = 4,
     busy: float | None = 25.0,
     gpu: bool = False,
+    chosen: bool | None = False,
 ) -> Recording:
     series = {"host.cpu": [(50_000, 100.0)]}
     if busy is not None:
         series["host.machine_cpu"] = [(50_000, busy)]
-    flags: dict[str, bool | int | str | None] = {"threads": threads}
+    flags: dict[str, bool | int | str | None] = {
+        "threads": threads,
+        "threads_by_environment": chosen,
+    }
     found = recording(text, gpus=(A100,) if gpu else (), flags=flags, series=series)
     machine = found.header.machine.model_copy(update={"cpu": Cpu(logical=4, usable=usable)})
     return dataclasses.replace(found, header=found.header.model_copy(update={"machine": machine}))
@@ -80,6 +84,7 @@ SMALL = "main: 0-100000 request\n" + "".join(
         built(LARGE.replace("aten::conv2d", "aten::sort").replace("aten::linear", "aten::sort")
               .replace("aten::addmm", "aten::sort")),  # not known to divide
         built("main: 0-100000 request | main: 0-40000 op aten::linear"),  # 40 % compute
+        built(LARGE, chosen=True),
         # requests run in parallel, each on a core of its own
         built(LARGE + LARGE.replace("main:", "t2:")),
     ],
@@ -99,8 +104,9 @@ def test_requests_one_after_the_other_on_two_threads() -> None:
 
 
 def test_unknown_without_samples_cores_or_threads() -> None:
-    bare = recording(LARGE, gpus=(), flags={"threads": 1})
+    bare = recording(LARGE, gpus=(), flags={"threads": 1, "threads_by_environment": False})
     assert verdict_of(RULE, bare).outcome is Outcome.UNKNOWN
     assert "busy" in verdict_of(RULE, built(LARGE, busy=None)).reason
+    assert "environment" in verdict_of(RULE, built(LARGE, chosen=None)).reason
     assert "usable cores" in verdict_of(RULE, built(LARGE, usable=None)).reason
     assert "torch's threads" in verdict_of(RULE, built(LARGE, threads=None)).reason

@@ -65,6 +65,7 @@ def test_writing_the_weights_in_each_request(name: str, types: str) -> None:
 
 @pytest.mark.parametrize(
     "name", ["range preprocess:load_model", "range build the model", "range torch.load",
+             "range io:torch.load in serve (serve.py:3)",
              "python transformers/modeling_utils.py(3000): from_pretrained",
              "python torch/serialization.py(1200): load"],
 )  # fmt: skip
@@ -101,6 +102,7 @@ def test_weights_moved_to_the_device_between_layers() -> None:
         "main: 0-40 range preprocess:load image\n",
         "main: 0-40 range preprocess:load_data\n",
         "main: 0-40 range compute:model\n",
+        "main: 0-40 range io:open in load_model (serve.py:3)\n",
     ],
 )
 def test_other_work_is_no_load(rows: str) -> None:

@@ -1,0 +1,155 @@
+"""What py-spy saw, put onto our clock and among the stacks that the session itself sampled.
+
+It is the source for child processes. Of the program's own process it gives only what the session's
+sampler could not see, and only where its times are sure enough to tell one request from the next.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from infprof.profiler.call_tree import is_ours
+from infprof.profiler.collectors import Spied
+from infprof.profiler.intervals import Int64Array
+from infprof.profiler.session_files import SampledStacks
+from infprof.profiler.stack_clock import Alignment, align, from_bounds
+from infprof.profiler.stack_sampler import WAITING_FILES
+from infprof.profiler.stacks import Place, State
+
+SMALL_SHARE = 0.2
+"""Of a median request: placed worse than that, a stack falls into the request before or after."""
+
+FRESH_NS = 60_000_000
+"""A thread's state is known for so long after the kernel was asked, and before. Then it has ended:
+py-spy would show it for ever."""
+
+NEW_NS = 250_000_000
+"""Py-spy may see a thread so long before we look which there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Rows of (time_ns, process, native thread id, call, state), on our clock."""
+
+    rows: list[tuple[int, int, int, int, int]]
+    names: dict[int, str]
+    """Of the threads."""
+    error_ns: int
+
+
+@dataclass
+class KernelStates:
+    """What the kernel said of each thread, and when."""
+
+    times: dict[int, Int64Array] = field(default_factory=dict)
+    states: dict[int, Int64Array] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: list[tuple[int, int, int]]) -> KernelStates:
+        """From rows of (time, thread, state), in order of time."""
+        columns = defaultdict[int, list[tuple[int, int]]](list)
+        for time_ns, thread, state in rows:
+            columns[thread].append((time_ns, state))
+        tables = {thread: np.array(rows, np.int64) for thread, rows in columns.items()}
+        return cls(
+            {thread: table[:, 0] for thread, table in tables.items()},
+            {thread: table[:, 1] for thread, table in tables.items()},
+        )
+
+    def had(self, thread: int, time_ns: int) -> bool:
+        """Whether the thread was there; True for one that the kernel was never asked about."""
+        times = self.times.get(thread)
+        return times is None or times[0] - NEW_NS <= time_ns <= times[-1] + FRESH_NS
+
+    def at(self, thread: int, time_ns: int) -> int:
+        """Its state at the nearest time, ``UNKNOWN`` where that is too far off."""
+        times = self.times.get(thread)
+        if times is None:
+            return State.UNKNOWN
+        place = int(np.searchsorted(times, time_ns))
+        near = min(
+            (one for one in (place - 1, place) if 0 <= one < len(times)),
+            key=lambda one: abs(int(times[one]) - time_ns),
+        )
+        if abs(int(times[near]) - time_ns) > FRESH_NS:
+            return State.UNKNOWN
+        return int(self.states[thread][near])
+
+
+def join(
+    spied: Spied, own: SampledStacks, beats: Int64Array, process: int | None, request_ns: int | None
+) -> Joined:
+    """The rows to add to ``own``, whose calls grow. ``process`` is the session's, ``request_ns``
+    what a usual request takes, ``None`` where there is none."""
+    clock = _clock(spied, beats)
+    sure = request_ns is None or clock.error_ns <= SMALL_SHARE * request_ns
+    covered = _Covered.by(own.rows)
+    kernel = KernelStates.of(spied.states)
+    threads = _threads_of(spied)
+    calls, places = _add_calls(spied, own)
+    rows = []
+    for their_ns, owner, thread, call in spied.trace.rows:
+        time_ns = their_ns + clock.offset_ns
+        if thread in spied.trace.ours:
+            continue
+        if owner == process and not (sure and covered.misses(thread, time_ns)):
+            continue
+        if not kernel.had(thread, time_ns):
+            continue
+        state = kernel.at(thread, time_ns)
+        if state == State.LOCK and not _waits(places[call].file):
+            others = (one for one in threads[owner] if one != thread)
+            held = any(kernel.at(one, time_ns) == State.RUNNING for one in others)
+            state = State.GIL if held else State.RUNNING  # native code locks for itself
+        rows.append((time_ns, owner, thread, calls[call], int(state)))
+    return Joined(rows, spied.trace.names, clock.error_ns)
+
+
+def _clock(spied: Spied, beats: Int64Array) -> Alignment:
+    seen = np.array(spied.trace.beats, np.int64).reshape(-1, 2)
+    bounds = from_bounds(spied.between)
+    found = align(beats, seen, spied.between, spied.interval_ns)
+    return bounds if found is None or found.error_ns > bounds.error_ns else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Covered:
+    """Which threads the session's own sampler saw, and from when to when it ran."""
+
+    threads: frozenset[int]
+    start_ns: int
+    end_ns: int
+
+    @classmethod
+    def by(cls, rows: Int64Array) -> _Covered:
+        if not len(rows):
+            return cls(frozenset(), 0, 0)
+        return cls(frozenset(rows[:, 1].tolist()), int(rows[:, 0].min()), int(rows[:, 0].max()))
+
+    def misses(self, thread: int, time_ns: int) -> bool:
+        return thread not in self.threads or not self.start_ns <= time_ns <= self.end_ns
+
+
+def _threads_of(spied: Spied) -> dict[int, set[int]]:
+    """The threads of each process that run Python."""
+    found = defaultdict[int, set[int]](set)
+    for _, owner, thread, _ in spied.trace.rows:
+        found[owner].add(thread)
+    return found
+
+
+def _add_calls(spied: Spied, own: SampledStacks) -> tuple[list[int], list[Place]]:
+    """Our number of each of py-spy's calls, and its place."""
+    calls, places = list[int](), list[Place]()
+    for parent, place in spied.trace.calls.rows:
+        calls.append(own.calls.add(calls[parent] if parent >= 0 else -1, place))
+        places.append(place)
+    return calls, places
+
+
+def _waits(file: str) -> bool:
+    """Whether a thread whose innermost function is in this file waits for a lock of its own."""
+    return file.endswith(WAITING_FILES) or is_ours(file)

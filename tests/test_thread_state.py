@@ -1,0 +1,113 @@
+"""What the kernel says of a thread, as text and of real threads."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from infprof.profiler import stacks, thread_state
+from infprof.profiler.thread_state import (
+    IO,
+    LOCK,
+    RUNNING,
+    SLEEP,
+    UNKNOWN,
+    ThreadStates,
+    state_in,
+)
+
+X86 = platform.machine() == "x86_64"
+
+
+def test_the_numbers_are_those_of_the_recording() -> None:
+    for name in ("UNKNOWN", "RUNNING", "IO", "SLEEP", "LOCK"):
+        assert getattr(thread_state, name) == stacks.State[name]
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        (b"running\n", RUNNING),
+        (b"-1 0x7f 0x0\n", RUNNING),
+        (b"", UNKNOWN),
+        (b"garbage", UNKNOWN),
+        (b"9999 0x0", UNKNOWN),
+    ],
+)
+def test_words_of_any_kernel(text: bytes, state: int) -> None:
+    assert state_in(text) == state
+
+
+@pytest.mark.skipif(not X86, reason="numbers of x86")
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        (b"0 0x3 0x7f", IO),
+        (b"45 0x3", IO),
+        (b"61 0xffff", IO),
+        (b"202 0x7f", LOCK),
+        (b"230 0x1", SLEEP),
+        (b"23 0x0 0x0", SLEEP),
+        (b"23 0x4 0x7f", IO),
+        (b"270 0x0", SLEEP),
+    ],
+)
+def test_calls_of_x86(text: bytes, state: int) -> None:
+    assert state_in(text) == state
+
+
+def _seen(act: Callable[[], object], release: Callable[[], object], wanted: int) -> bool:
+    """Whether a thread in ``act`` is soon found in this state."""
+    states, thread = ThreadStates(), threading.Thread(target=act, daemon=True)
+    thread.start()
+    assert thread.native_id is not None
+    if states.of(thread.native_id) == UNKNOWN:
+        pytest.skip("this kernel does not tell")
+    deadline = time.monotonic() + 10
+    try:
+        while time.monotonic() < deadline:
+            if states.of(thread.native_id) == wanted:
+                return True
+        return False
+    finally:
+        release()
+        thread.join(10)
+        states.close()
+
+
+def test_a_thread_that_reads_a_pipe() -> None:
+    read, write = os.pipe()
+    assert _seen(lambda: os.read(read, 1), lambda: os.write(write, b"x"), IO)
+    os.close(read)
+    os.close(write)
+
+
+def test_a_thread_that_waits_for_a_lock() -> None:
+    lock = threading.Lock()
+    lock.acquire()
+    assert _seen(lock.acquire, lock.release, LOCK)
+
+
+def test_a_thread_that_sleeps() -> None:
+    assert _seen(lambda: time.sleep(0.2), lambda: None, SLEEP)
+
+
+def test_a_thread_that_is_gone_and_files_left_open() -> None:
+    states = ThreadStates()
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    thread.join()
+    before = len(os.listdir("/proc/self/fd"))
+    assert thread.native_id is not None
+    assert states.of(thread.native_id) == UNKNOWN
+    assert states.of(1 << 30) == UNKNOWN
+    states.of(threading.get_native_id())
+    assert len(os.listdir("/proc/self/fd")) == before + 1
+    states.close()
+    states.close()
+    assert len(os.listdir("/proc/self/fd")) == before
