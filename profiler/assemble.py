@@ -30,7 +30,7 @@ from infprof.profiler.recording import (
     Window,
 )
 from infprof.profiler.session_files import SessionFacts, read_beats, read_facts, read_stacks
-from infprof.profiler.stack_join import Joined, join
+from infprof.profiler.stack_join import join
 from infprof.profiler.stacks import Stacks
 
 
@@ -168,27 +168,12 @@ def _stacks(
         if isinstance(facts, Facts) and facts.stacks is not None:
             usual = int(np.median(requests.end_ns - requests.start_ns)) if len(requests) else None
             joined = join(facts.stacks, own, read_beats(folder), session.pid, usual)
-            rows += _spied(joined, parts, session.pid, header)
-            header.overhead_ns["py-spy"] = facts.stacks.cost_ns
+            index = {thread: parts.lane(lane) for thread, lane in joined.lanes.items()}
+            rows += [
+                (time, index[thread], call, state) for time, thread, call, state in joined.rows
+            ]
+            joined.describe(header)
     return Stacks.of(rows, own.calls.build())
-
-
-def _spied(
-    joined: Joined, parts: Parts, pid: int | None, header: Header
-) -> list[tuple[int, int, int, int]]:
-    """What py-spy saw: a child process has lanes of its own."""
-    rows = []
-    for time, process, thread, call, state in joined.rows:
-        name = joined.names.get(thread, "")
-        if process != pid:
-            name = f"process {process}: {name}"
-        lane = parts.lane(Lane(type="thread", process=process, id=thread, name=name))
-        rows.append((time, lane, call, state))
-    if any(process == pid for _, process, *_ in joined.rows):
-        header.stack_error_ns = joined.error_ns
-    elif rows:  # no request runs on a lane of theirs, so that their times matter less
-        header.settings["child_stack_error_ns"] = joined.error_ns
-    return rows
 
 
 def _window(folder: Path, facts: dict[str, Any], parts: Parts, header: Header) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from infprof.profiler.call_tree import is_ours
 from infprof.profiler.collectors import Spied
 from infprof.profiler.intervals import Int64Array
+from infprof.profiler.recording import Header, Lane
 from infprof.profiler.session_files import SampledStacks
 from infprof.profiler.stack_clock import Alignment, align, from_bounds
 from infprof.profiler.stack_sampler import WAITING_FILES
@@ -32,12 +33,23 @@ NEW_NS = 250_000_000
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Rows of (time_ns, process, native thread id, call, state), on our clock."""
+    """Rows of (time_ns, native thread id, call, state), on our clock."""
 
-    rows: list[tuple[int, int, int, int, int]]
-    names: dict[int, str]
-    """Of the threads."""
+    rows: list[tuple[int, int, int, int]]
+    lanes: dict[int, Lane]
+    """Of each thread: a child process has lanes of its own."""
     error_ns: int
+    cost_ns: int
+    has_own: bool
+    """Some are of the program's own process."""
+
+    def describe(self, header: Header) -> None:
+        """Say how sure the times are, and what they cost."""
+        header.overhead_ns["py-spy"] = self.cost_ns
+        if self.has_own:
+            header.stack_error_ns = self.error_ns
+        elif self.rows:  # no request is served on a lane of theirs: their times matter less
+            header.settings["child_stack_error_ns"] = self.error_ns
 
 
 @dataclass
@@ -90,7 +102,7 @@ def join(
     kernel = KernelStates.of(spied.states)
     threads = _threads_of(spied)
     calls, places = _add_calls(spied, own)
-    rows = []
+    rows, lanes = [], dict[int, Lane]()
     for their_ns, owner, thread, call in spied.trace.rows:
         time_ns = their_ns + clock.offset_ns
         if thread in spied.trace.ours:
@@ -104,8 +116,16 @@ def join(
             others = (one for one in threads[owner] if one != thread)
             held = any(kernel.at(one, time_ns) == State.RUNNING for one in others)
             state = State.GIL if held else State.RUNNING  # native code locks for itself
-        rows.append((time_ns, owner, thread, calls[call], int(state)))
-    return Joined(rows, spied.trace.names, clock.error_ns)
+        rows.append((time_ns, thread, calls[call], int(state)))
+        if thread not in lanes:
+            lanes[thread] = _lane(owner, thread, spied.trace.names.get(thread, ""), process)
+    has_own = any(lane.process == process for lane in lanes.values())
+    return Joined(rows, lanes, clock.error_ns, spied.cost_ns, has_own)
+
+
+def _lane(owner: int, thread: int, name: str, process: int | None) -> Lane:
+    shown = name if owner == process else f"process {owner}: {name}"
+    return Lane(type="thread", process=owner, id=thread, name=shown)
 
 
 def _clock(spied: Spied, beats: Int64Array) -> Alignment:

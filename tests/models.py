@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-import pytest
 import torch
 from torch import nn
 
-from infprof.profiler.model_calls import COMPILER, ModelCalls
+from infprof.profiler.model_calls import ModelCalls
 
 ONE = torch.ones(1, 2)
 CALL = vars(nn.Module)["__call__"]
@@ -53,15 +51,6 @@ class Heard:
     def models(self) -> list[str]:
         """Of which class each called model was."""
         return [name for name, _ in self.called]
-
-
-@contextmanager
-def no_compiler() -> Iterator[None]:
-    """As in a process that has not imported torch's compiler."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delitem(sys.modules, COMPILER, raising=False)
-        yield
-        assert COMPILER not in sys.modules
 
 
 @contextmanager

@@ -116,9 +116,10 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     calls = [tree.add(frame_here()), tree.add(frame_here())]
     tree.close()
     (tmp_path / "stacks.bin").write_bytes(b"")
-    read = read_stacks(tmp_path)[1]
-    assert len(read) == max(calls) + 1
-    assert read.place(calls[0]).function == "test_what_is_written_is_read_again"
+    read = read_stacks(tmp_path)
+    assert len(read.places) == max(calls) + 1
+    place = read.calls.build().place(read.places[calls[0]])
+    assert place.function == "test_what_is_written_is_read_again"
 
 
 def test_names_are_short_and_of_any_script() -> None:

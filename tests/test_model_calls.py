@@ -13,13 +13,13 @@ import torch
 from torch import nn
 
 from infprof.profiler.model_calls import SEARCHED_CALLS, ModelCalls
-from tests.models import CALL, ONE, Heard, Small, assert_untouched, listening, no_compiler
+from tests.models import CALL, ONE, Heard, Small, assert_untouched, listening
 
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
     listener = Heard()
-    with no_compiler(), listening(listener):
+    with listening(listener):
         yield listener
 
 
@@ -175,10 +175,9 @@ def test_modules_of_a_call_under_way_are_not_taken_for_models() -> None:
             return super().forward(x)
 
     model = Late()
-    with no_compiler():
-        model(ONE)
-        assert listener.called == []
-        model(ONE)
+    model(ONE)
+    assert listener.called == []
+    model(ONE)
     calls[0].end()
     assert listener.models == ["Late"] == listener.returned
     assert_untouched(model)
@@ -199,7 +198,7 @@ def test_a_model_without_a_hash_is_seen(heard: Heard) -> None:
 
 def test_the_search_ends_when_nothing_new_comes() -> None:
     model, late, listener = Small(), Recursive(), Heard()
-    with no_compiler(), listening(listener):
+    with listening(listener):
         for _ in range(SEARCHED_CALLS + 2):
             model(ONE)
         assert vars(nn.Module)["__call__"] is CALL
@@ -214,7 +213,7 @@ def test_a_failure_of_the_listener_ends_the_watch_and_no_more() -> None:
             raise ZeroDivisionError
 
     model = Small()
-    with no_compiler(), listening(Broken()):
+    with listening(Broken()):
         assert model(ONE).shape == ONE.shape
         assert_untouched(model)
         model(ONE)

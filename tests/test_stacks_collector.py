@@ -114,8 +114,8 @@ def test_children_are_seen_with_what_they_wait_for(forking: subprocess.Popen[byt
     calls = own.calls.build()
     caught = Counter(
         (calls.place(call).function, State(state).name)
-        for _, process, _, call, state in joined.rows
-        if process != forking.pid
+        for _, thread, call, state in joined.rows
+        if joined.lanes[thread].process != forking.pid
     )
     assert caught["crunch", "RUNNING"] > 10 and caught["rest", "SLEEP"] > 10
     assert facts.stacks.cost_ns > 0 and trace.end_ns > 5 * 10**8
@@ -292,7 +292,11 @@ def joined_rows(
 ) -> list[tuple[float, int, int, int]]:
     beats = np.empty((0, 2), np.int64)
     joined = join(other, own, beats, OWN, request_ns)
-    return [((t - 1000 * MS) / MS, p, thread, s) for t, p, thread, _, s in joined.rows]
+    assert joined.has_own == any(lane.process == OWN for lane in joined.lanes.values())
+    return [
+        ((time - 1000 * MS) / MS, joined.lanes[thread].process or 0, thread, state)
+        for time, thread, _, state in joined.rows
+    ]
 
 
 def test_our_process_is_left_to_our_sampler_where_it_looked() -> None:
@@ -327,7 +331,7 @@ def test_calls_of_both_are_one_tree() -> None:
     own = own_rows((10, 50))
     joined = join(spied([(20, 6, 60)], []), own, np.empty((0, 2), np.int64), OWN, None)
     calls = own.calls.build()
-    assert [calls.place(row[3]).function for row in joined.rows] == ["work"]
+    assert [calls.place(row[2]).function for row in joined.rows] == ["work"]
     assert calls.place(0).function == "mine"
 
 

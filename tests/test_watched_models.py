@@ -12,8 +12,7 @@ import pytest
 import torch
 from torch import fx, nn
 
-from infprof.profiler.model_calls import ModelCalls
-from tests.models import CALL, ONE, Heard, Small, assert_untouched, listening, no_compiler
+from tests.models import CALL, ONE, Heard, Small, assert_untouched, listening
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def model() -> Iterator[Small]:
     """One whose calls are listened to."""
     made = Small()
-    with no_compiler(), listening(Heard()):
+    with listening(Heard()):
         made(ONE)
         assert type(made).__call__ is not CALL
         yield made
@@ -74,7 +73,7 @@ def test_a_traced_graph_holds_no_more_than_the_model(model: Small) -> None:
 
 def test_a_symbolic_trace_still_finds_its_leaves() -> None:
     """A layer that was also called on its own is a leaf of a model's graph all the same."""
-    with no_compiler(), listening(Heard()):
+    with listening(Heard()):
         nn.Linear(2, 2)(ONE)
         kinds = [node.op for node in fx.symbolic_trace(Small()).graph.nodes]
     assert kinds == ["placeholder", "call_module", "call_module", "output"]
@@ -101,22 +100,23 @@ COMPILED: dict[str, Callable[[Small], Any]] = {
 
 @pytest.mark.parametrize("way", COMPILED)
 @pytest.mark.parametrize("is_called_before", [True, False])
-def test_it_can_be_compiled(way: str, is_called_before: bool) -> None:
-    import torch._dynamo.eval_frame
+def test_it_is_compiled_once_and_whole(way: str, is_called_before: bool) -> None:
+    from torch._dynamo.utils import counters
 
+    torch._dynamo.reset()
+    counters.clear()
     model = Small()
     expected = model(ONE)
-    calls = ModelCalls(Heard())
-    with no_compiler():
-        calls.try_to_begin()
+    with listening(Heard()):
         if is_called_before:
             model(ONE)
-    calls.try_to_begin()  # as the sampler does
-    for _ in range(2):
-        assert torch.equal(COMPILED[way](model)(ONE), expected)
-    calls.end()
-    assert_untouched()
-    torch._dynamo.reset()
+        compiled = COMPILED[way](model)
+        for _ in range(4):
+            assert torch.equal(compiled(ONE), expected)
+    assert counters["stats"]["unique_graphs"] == (way != "export")
+    assert not counters["graph_break"]
+    model._compiled_call_impl = None
+    assert_untouched(model)
 
 
 def test_a_compiled_model_is_seen_and_its_graph_is_whole() -> None:

@@ -60,7 +60,6 @@ def main():
     parser.add_argument("--requests", type=int, default=240)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     asyncio.run(serve(args))
 
 

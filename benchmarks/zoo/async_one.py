@@ -46,7 +46,6 @@ def main():
     parser.add_argument("--requests", type=int, default=150)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     model = nn.Sequential(nn.Linear(1024, 3072), nn.ReLU(), nn.Linear(3072, 1024)).eval()
     asyncio.run(serve(model, args.requests))
 

@@ -64,7 +64,6 @@ def main():
     parser.add_argument("--requests", type=int, default=200)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     model = Recogniser().eval()
     extract = features_at_once if args.cured else features

@@ -23,7 +23,6 @@ parser.add_argument("--requests", type=int, default=100)
 args = parser.parse_args()
 
 torch.manual_seed(0)
-torch.set_num_threads(1)
 table = np.random.default_rng(0).standard_normal((256 * args.requests, 256), dtype=np.float32)
 
 model = nn.Sequential(

@@ -51,7 +51,6 @@ def main():
     parser.add_argument("--requests", type=int, default=100)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     model = nn.Sequential(nn.Linear(768, 2048), nn.ReLU(), nn.Linear(2048, 1024)).eval()
     batcher = Batcher(model, 0 if args.cured else WINDOW)

@@ -55,7 +55,6 @@ def main():
     parser.add_argument("--requests", type=int, default=110)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     model, camera = build(), Camera(0.01 if args.cured else 0.05)
     clock = Clock("io")
     if args.cured:

@@ -48,7 +48,6 @@ def main():
     parser.add_argument("--requests", type=int, default=110)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     model = nn.Sequential(nn.Linear(512, 1536), nn.ReLU(), nn.Linear(1536, 1024)).eval()
     kept = make_client() if args.cured else None

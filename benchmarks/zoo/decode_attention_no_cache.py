@@ -71,7 +71,6 @@ def main():
     parser.add_argument("--requests", type=int, default=0)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     model, clock = LanguageModel().eval(), Clock("generating")
     for _ in range(args.requests or (160 if args.cured else 40)):

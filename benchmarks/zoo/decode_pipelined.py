@@ -61,7 +61,6 @@ def main():
     parser.add_argument("--requests", type=int, default=140)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     model, decoded = build(), queue.Queue(maxsize=4)
     photos = [photo(seed) for seed in range(args.requests)]
     threading.Thread(target=decode_all, args=(photos, decoded), daemon=True).start()

@@ -59,7 +59,6 @@ def main():
     parser.add_argument("--requests", type=int, default=150)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     detector = Detector().eval()
     sizes = [nn.Linear(3 * SIDE * SIDE, 3072), nn.ReLU(), nn.Linear(3072, 2048)]

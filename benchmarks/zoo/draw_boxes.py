@@ -65,7 +65,6 @@ def main():
     parser.add_argument("--requests", type=int, default=80)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     model, clock = build(), Clock("postprocess")
     for _ in range(args.requests):

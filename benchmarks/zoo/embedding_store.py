@@ -60,7 +60,6 @@ def main():
     parser.add_argument("--requests", type=int, default=90)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     model = Head().eval()
     store = Store(start_server("socket", 0.01 if args.cured else 0.05, SIZE))
     clock = Clock("io")

@@ -52,7 +52,6 @@ def main():
     parser.add_argument("--requests", type=int, default=90)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     port = start_server("http", 0.004, WIDTH)
     model = nn.Sequential(nn.Linear(FEATURES * WIDTH, 2048), nn.ReLU(), nn.Linear(2048, 2000))
     model.eval()

@@ -58,7 +58,6 @@ def main():
     parser.add_argument("--requests", type=int, default=110)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     model = Classifier().eval()
     path = os.path.join(tempfile.mkdtemp(), "documents")
     os.mkfifo(path)

@@ -44,7 +44,6 @@ def main():
     parser.add_argument("--requests", type=int, default=170)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     weights = init([512, 2560, 2560, 2560, 16])
     clock = Clock("compute")

@@ -46,7 +46,6 @@ def main():
     parser.add_argument("--requests", type=int, default=80)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     model = nn.Sequential(nn.Linear(512, 2048), nn.ReLU(), nn.Linear(2048, 2048)).eval()
     index = build_index()

@@ -51,7 +51,6 @@ def main():
     parser.add_argument("--requests", type=int, default=160)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     model, clock = Labeller().eval(), Clock("compute")
     inputs = rng.standard_normal((args.requests, 32, 64, 32), dtype=np.float32)

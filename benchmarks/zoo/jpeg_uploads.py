@@ -52,7 +52,6 @@ def main():
     parser.add_argument("--requests", type=int, default=80)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     size = (256, 192) if args.cured else (2400, 1800)
     photos = [upload(*size, seed) for seed in range(4)]
     model = nn.Sequential(

@@ -51,7 +51,6 @@ def main():
     parser.add_argument("--requests", type=int, default=140)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     model = Net().eval()
     loader = DataLoader(
         Signals(BATCH * args.requests),

@@ -61,7 +61,6 @@ def main():
     parser.add_argument("--requests", type=int, default=130)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     table = Table(args.cured)
     model = nn.Sequential(nn.Linear(512, 2048), nn.ReLU(), nn.Linear(2048, 512)).eval()

@@ -39,7 +39,6 @@ def main():
     parser.add_argument("--requests", type=int, default=120)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     model = build()
     clock = Clock("compute")

@@ -45,7 +45,6 @@ def main():
     parser.add_argument("--requests", type=int, default=130)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     path = os.path.join(tempfile.mkdtemp(), "model.pt")
     torch.save(build().state_dict(), path)

@@ -56,7 +56,6 @@ def main():
     parser.add_argument("--requests", type=int, default=320)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     model = nn.Sequential(
         nn.Conv2d(3, 48, 3, padding=1),

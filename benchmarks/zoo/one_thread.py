@@ -16,6 +16,7 @@ ZOO = {
     "cured_stage": "compute",
     "healthy": False,
     "healthy_when_cured": True,
+    "threads": "own",
     "same_output": True,
 }
 

@@ -46,7 +46,6 @@ def main():
     parser.add_argument("--requests", type=int, default=300)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     inputs = np.random.default_rng(0).standard_normal((args.requests, 192, WIDTH), dtype=np.float32)
     service, clock = Service(), Clock("compute")
     with ThreadPoolExecutor(2) as pool:

@@ -17,6 +17,7 @@ ZOO = {
     "cured_stage": "compute",
     "cured_stage_also": ["queue"],
     "healthy": False,
+    "threads": "own",
     "same_output": True,
 }
 

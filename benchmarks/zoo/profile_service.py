@@ -58,7 +58,6 @@ def main():
     parser.add_argument("--requests", type=int, default=100)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     ranker = Ranker(ProfileClient(start_server("http", 0.04, 256), args.cured))
     clock = Clock("io")

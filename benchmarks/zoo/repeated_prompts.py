@@ -57,7 +57,6 @@ def main():
     parser.add_argument("--requests", type=int, default=0)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     model, questions, known = Encoder().eval(), Questions(), {}
     clock = Clock("compute")
     for _ in range(args.requests or (400 if args.cured else 170)):

@@ -56,7 +56,6 @@ def main():
     parser.add_argument("--requests", type=int, default=70)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     model = nn.Sequential(nn.Linear(WIDTH, 2048), nn.ReLU(), nn.Linear(2048, 2048)).eval()
     batches = queue.Queue(maxsize=2)
     chosen = (prepare_half, 1024) if args.cured else (prepare, 16_384)

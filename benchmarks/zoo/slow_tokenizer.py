@@ -75,7 +75,6 @@ def main():
     parser.add_argument("--requests", type=int, default=360)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = random.Random(1)
     words = ["".join(rng.choices("abcdefghijklmnop", k=rng.randint(6, 18))) for _ in range(300)]
     tokenizer, model = Tokenizer(args.cured), Encoder().eval()

@@ -49,7 +49,6 @@ def main():
     parser.add_argument("--requests", type=int, default=120)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     model = nn.Sequential(nn.Linear(64, 2560), nn.ReLU(), nn.Linear(2560, 2560)).eval()
     clock = Clock("compute")
     with tempfile.TemporaryDirectory() as folder:

@@ -48,7 +48,6 @@ def main():
     parser.add_argument("--requests", type=int, default=0)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     model, rows = Tower().eval(), 512 if args.cured else 1
     clock = Clock("model")

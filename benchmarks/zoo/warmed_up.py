@@ -53,7 +53,6 @@ def main():
     parser.add_argument("--requests", type=int, default=150)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     server, clock = Server(), Clock("compute")
     for _ in range(args.requests):
