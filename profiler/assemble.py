@@ -113,6 +113,7 @@ def _requests(
         rows = [(*row, 0) for row in cut(marks.turns(), session.warmup, windows)]
         if rows:
             header.settings["requests"] = "model loop"
+            header.settings["loop_tasks"] = session.loop_tasks
         elif one := _whole_run(folder, session):
             rows = [(*one, 0)]
             header.settings["requests"] = "whole run"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any
+
+from infprof.profiler.wrapping import hide_own_frame
 
 NEEDED = "torch._dynamo.callback", "torch._dynamo.trace_rules", "torch._dynamo.eval_frame"
 
@@ -22,11 +25,19 @@ class Compilers:
     def __init__(self, begins: Callable[[], None], ends: Callable[[], None]) -> None:
         self._begins, self._ends = begins, ends
         self._handler: Any = None
+        self._undo_export: Callable[[], None] | None = None
 
     def try_to_begin(self) -> Any | None:
         """Call it now and then. Returns the class of compiled models when it has just begun."""
+        if self._undo_export is None and is_imported(sys.modules.get("torch.export")):
+            self._undo_export = self._watch_export(sys.modules["torch.export"])
         modules = [sys.modules.get(name) for name in NEEDED]
-        if self._handler is not None or not all(map(is_imported, modules)):
+        if self._handler is not None:
+            if self._begin not in self._handler.start_callbacks:  # torch._dynamo.reset() drops all
+                self._handler.register_start_callback(self._begin)
+                self._handler.register_end_callback(self._end)
+            return None
+        if not all(map(is_imported, modules)):
             return None
         callback, rules, frames = modules
         try:
@@ -40,11 +51,37 @@ class Compilers:
             return None
         return getattr(frames, "OptimizedModule", None)
 
+    def _watch_export(self, module: Any) -> Callable[[], None]:
+        """It compiles too, but tells nobody."""
+        original = module.export
+
+        @functools.wraps(original)
+        def export(*args: Any, **kwargs: Any) -> Any:
+            self._begins()
+            try:
+                return original(*args, **kwargs)
+            except BaseException as error:
+                hide_own_frame(error)
+                raise
+            finally:
+                self._ends()
+
+        def undo() -> None:
+            if module.export is export:
+                module.export = original
+
+        module.export = export
+        return undo
+
     def end(self) -> None:
         """No more."""
-        if self._handler is not None:
-            self._handler.remove_start_callback(self._begin)
-            self._handler.remove_end_callback(self._end)
+        undo, self._undo_export = self._undo_export, None
+        if undo is not None:
+            undo()
+        handler, self._handler = self._handler, None
+        if handler is not None and self._begin in handler.start_callbacks:
+            handler.remove_start_callback(self._begin)
+            handler.remove_end_callback(self._end)
 
     def _begin(self, _: Any) -> None:
         self._begins()

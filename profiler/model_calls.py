@@ -111,7 +111,8 @@ class ModelCalls:
                 if own:
                     return original(*args, **kwargs)
                 # asked for anew: who replaces ``nn.Module.__call__`` for a while (fx) sees it
-                return super(kind, args[0]).__call__(*args[1:], **kwargs)
+                following: Any = super(kind, args[0])
+                return following.__call__(*args[1:], **kwargs)
             except BaseException as error:
                 hide_own_frame(error)
                 raise

@@ -1,7 +1,8 @@
 """Reads what py-spy writes: of its formats only ``chrometrace`` says when a stack was seen.
 
 It holds no sample, but each change of a thread's stack, as frames that end and begin. Its first two
-frames name the process and the thread. A thread that ended stays in its last call to the end.
+frames name the process and the thread. Py-spy looks at all threads in one round: where one changed,
+the others were seen too. A thread that ended stays in its last call to the end.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from infprof.profiler.stacks import CallsBuilder, Place
 MOST_BYTES = 96 << 20
 MOST_ROWS = 300_000
 BLOCK_BYTES = 1 << 20
+ROUND_NS = 1_000_000
+"""What it saw less than this apart it saw in one round."""
+
+LONG_GAP = 3
+"""In so many intervals there were rounds for sure: they found no change."""
+
 BETWEEN_EVENTS = b'},{"'
 """Never inside a string: there the quote is escaped."""
 
@@ -43,8 +50,8 @@ class Event(msgspec.Struct, gc=False):
     name: str
     ph: str
     tid: int
-    ts: Annotated[int, msgspec.Meta(ge=0, le=10**12)]
-    """In microseconds: up to 11 days."""
+    ts: Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+    """In microseconds: it is not left to run so long."""
     pid: int = 0
     args: Args = msgspec.field(default_factory=Args)
 
@@ -64,7 +71,7 @@ class PySpyTrace:
     """What py-spy saw, on its own clock, which begins with it."""
 
     rows: list[tuple[int, int, int, int]] = field(default_factory=list)
-    """(time_ns, process, native thread id, call), one each interval and thread."""
+    """(time_ns, process, native thread id, call)."""
     calls: CallsBuilder = field(default_factory=CallsBuilder)
     names: dict[int, str] = field(default_factory=dict)
     """Of the threads, by native id."""
@@ -80,9 +87,10 @@ class PySpyTrace:
 _decode = msgspec.json.Decoder(list[Event]).decode
 
 
-def read(file: Path, interval_ns: int) -> PySpyTrace:
-    """All of the file that is whole. Never fails on content; raises ``OSError``."""
-    reader = _Reader(interval_ns)
+def read(file: Path, interval_ns: int, last_seen: dict[int, int] | None = None) -> PySpyTrace:
+    """All of the file that is whole. ``last_seen`` are the times, on py-spy's clock, after which
+    threads were there no more. Never fails on content; raises ``OSError``."""
+    reader = _Reader(interval_ns, last_seen or {})
     try:
         for events in _batches(file):
             reader.take(events)
@@ -118,12 +126,14 @@ class _Reader:
     """Follows the stacks. Py-spy keeps one for each thread id of the threading library, which the
     children of a fork share: it then ends one process's frames and begins the other's."""
 
-    def __init__(self, interval_ns: int) -> None:
+    def __init__(self, interval_ns: int, last_seen: dict[int, int]) -> None:
         self.trace = PySpyTrace()
-        self._interval = interval_ns
+        self._interval, self._last_seen = interval_ns, last_seen
         self._stacks: dict[int, list[Top]] = {}
-        self._current: dict[int, tuple[int, Top]] = {}
-        """By native thread: what it does now, and when its next row is due."""
+        self._now: dict[int, Top] = {}
+        """By native thread: what it does."""
+        self._round_ns, self._latest_ns = -1, -2 * ROUND_NS
+        """When the round under way began, and its latest change."""
         self._known: dict[tuple[int, str, str, int | None], int] = {}
         self._last: tuple[int, int, int] | None = None
 
@@ -144,10 +154,10 @@ class _Reader:
 
     def finish(self) -> PySpyTrace:
         """The trace; each thread stays where it is until the last event."""
-        self._sampled()
+        if self.trace.cut is None:  # else the last stack may be half
+            self._sampled()
         self.trace.end_ns = self._last[2] * 1000 if self._last else 0
-        for thread in list(self._current):
-            self._write_until(thread, self.trace.end_ns)
+        self._write_until(self.trace.end_ns)
         return self.trace
 
     def _sampled(self) -> None:
@@ -156,25 +166,34 @@ class _Reader:
             return
         time_ns = self._last[2] * 1000
         stack = self._stacks.get(self._last[0])
-        if not stack:
+        if not stack or not stack[-1].thread:
             return
         top = stack[-1]
         if top.beat >= 0:
             self.trace.beats.append((time_ns, top.beat))
-        self._write_until(top.thread, time_ns)
-        due, _ = self._current.get(top.thread, (time_ns, top))
-        self._current[top.thread] = due, top
+        if time_ns - self._latest_ns > ROUND_NS:
+            self._write_until(time_ns)
+            self._round_ns = time_ns
+        self._latest_ns = time_ns
+        self._now[top.thread] = top
 
-    def _write_until(self, thread: int, end_ns: int) -> None:
-        """A row for each interval: the changes alone would favour what changes often."""
-        if thread not in self._current:
+    def _write_until(self, end_ns: int) -> None:
+        """What all did in the round that has ended, and in those after it that found no change."""
+        if self._round_ns < 0:
             return
-        due, top = self._current[thread]
-        while due < end_ns and len(self.trace.rows) < MOST_ROWS:
-            if top.call >= 0:
-                self.trace.rows.append((due, top.process, thread, top.call))
-            due += self._interval
-        self._current[thread] = due, top
+        self._write(self._round_ns)
+        if end_ns - self._round_ns > LONG_GAP * self._interval:
+            for time_ns in range(
+                self._round_ns + self._interval, end_ns - self._interval, self._interval
+            ):
+                self._write(time_ns)
+
+    def _write(self, time_ns: int) -> None:
+        for thread, top in list(self._now.items()):
+            if time_ns > self._last_seen.get(thread, time_ns):
+                del self._now[thread]
+            elif top.call >= 0 and len(self.trace.rows) < MOST_ROWS:
+                self.trace.rows.append((time_ns, top.process, thread, top.call))
 
     def _inside(self, outer: Top, event: Event) -> Top:
         file = event.args.filename

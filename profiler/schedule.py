@@ -36,7 +36,7 @@ class Schedule:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.started = 0
+        self.started = self.traced = 0
         self.left_in_phase = 0
         self.windows_left = plan.windows
         self.first_cycle = True
@@ -49,6 +49,7 @@ class Schedule:
             self._enter(self._following())
         self.left_in_phase -= 1
         self.started += 1
+        self.traced += self.phase == Phase.TRACED
         return self.phase
 
     def cold_took(self, wall_ns: int) -> None:
@@ -61,6 +62,7 @@ class Schedule:
         """The traced request just handed out cannot be traced yet: the next one is to be."""
         self.left_in_phase += 1
         self.started -= 1
+        self.traced -= 1
 
     def stop_window(self) -> None:
         """The window was closed early, or could not be opened: go on untraced."""

@@ -19,6 +19,7 @@ from infprof.profiler.collectors.kernels import let_forked_child_exit, torch_fac
 from infprof.profiler.entry_points import EntryPoints
 from infprof.profiler.garbage import GarbageCollections
 from infprof.profiler.gate import Gate
+from infprof.profiler.loop_tasks import LoopTasks
 from infprof.profiler.marks import BLOCK, REQUEST, MarkFile, keys, state, this_thread
 from infprof.profiler.model_calls import ModelCalls
 from infprof.profiler.model_cycles import ModelCycles
@@ -64,6 +65,7 @@ class Session:
         self.cycles = ModelCycles(self, calls)
         self.models = ModelCalls(self.cycles)
         self.entries = EntryPoints(self.add_mark, entries or {})
+        self.tasks = LoopTasks()
         self.garbage = GarbageCollections(lambda *mark: self.marks.extend(mark))
 
     def start(self) -> None:
@@ -197,6 +199,8 @@ class Session:
 
     def _tick(self) -> None:
         """At each sample, in the sampler's thread."""
+        if self.sampler.serving:
+            self.tasks.look()
         self.entries.wrap_imported()
         self.models.try_to_begin()
         awaited = not self.models.has_begun and perf_counter_ns() - self.began_ns < AWAITED_NS
@@ -240,6 +244,7 @@ class Session:
             "dropped_marks": self.file.dropped,
             "model_calls": dict(self.cycles.places),
             "stacks": self.sampler.failure,
+            "loop_tasks": self.tasks.mean,
             "warmup": self.plan.warmup,
             "ended": self.ended,
         }

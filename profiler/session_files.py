@@ -39,6 +39,7 @@ class SessionFacts:
     dropped_marks: int = 0
     model_calls: dict[int, int] = field(default_factory=dict)
     warmup: int = 0
+    loop_tasks: float | None = None
     machine: Machine = field(default_factory=Machine)
     flags: dict[str, bool | int | str | None] = field(default_factory=dict)
 
@@ -74,6 +75,7 @@ def read_facts(folder: Path) -> SessionFacts:
         dropped_marks=facts["dropped_marks"],
         model_calls={int(call): count for call, count in facts["model_calls"].items()},
         warmup=facts["warmup"],
+        loop_tasks=facts["loop_tasks"],
         machine=Machine(torch=torch.get("torch"), cuda=torch.get("cuda"), hip=torch.get("hip")),
         flags={key: torch[key] for key in torch if key not in ("torch", "cuda", "hip")},
     )

@@ -55,8 +55,8 @@ def align(
     early = int(len(lags) * EARLY_SHARE)
     usual_ns = int(interval_ns * (early + 1) / len(lags))  # that much comes between two samples
     offset = coarse - int(lags[early]) + usual_ns
-    late = 1 - _agree(beats, seen, offset).mean()
-    return Alignment(offset, 2 * usual_ns + _delay(beats, len(seen), late))
+    shifted = lags + offset - coarse
+    return Alignment(offset, 2 * usual_ns + _delay(shifted, interval_ns))
 
 
 def from_bounds(between: tuple[int, int]) -> Alignment:
@@ -66,11 +66,10 @@ def from_bounds(between: tuple[int, int]) -> Alignment:
     return Alignment(low + half, half)
 
 
-def _delay(beats: Int64Array, count: int, late_share: float) -> int:
-    """How late stamps are: the share that fell into the next beat, times a beat's length. One more
-    than were seen may have."""
-    length = float(np.diff(beats[:, 0]).mean())
-    return int(length * (late_share + 1 / count))
+def _delay(lags: Int64Array, interval_ns: int) -> int:
+    """How late stamps are, at most: py-spy looks at random times, so that a change waits for one
+    interval in the mean. What it waits longer, the look or its stamp was late."""
+    return int(max(lags.mean() - interval_ns, 0) + interval_ns / np.sqrt(len(lags)))
 
 
 def _place(beats: Int64Array, seen: Int64Array, offset: int) -> npt.NDArray[np.intp]:

@@ -100,7 +100,6 @@ class StackSampler:
             self._flush()
             self._file.close()
             self._beats.close()
-            self._states.close()
             self.calls.close()
 
     def _loop(self, ended: threading.Event) -> None:

@@ -36,44 +36,26 @@ _SELECTS = {"x86_64": (b"23", b"270"), "aarch64": (b"72",)}.get(platform.machine
 
 class ThreadStates:
     """Asks for the states of threads without letting go of the interpreter: between two questions
-    no other thread runs any Python."""
+    no other thread runs any Python. Keeps no file open: a program may close all there are."""
 
     def __init__(self) -> None:
         import ctypes
 
-        self._files: dict[int, int] = {}
-        self._text = ctypes.create_string_buffer(64)
-        self._read = ctypes.PyDLL(None).pread  # PyDLL: keeps the interpreter's lock
-        self._read.argtypes = ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_long
+        system = ctypes.PyDLL(None)  # PyDLL: keeps the interpreter's lock
+        self._open, self._read, self._close = system.open, system.read, system.close
+        self._open.argtypes = ctypes.c_char_p, ctypes.c_int
+        self._read.argtypes = ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t
         self._read.restype = ctypes.c_ssize_t
+        self._text = ctypes.create_string_buffer(64)
 
     def of(self, thread: int) -> int:
         """State of the thread with this kernel id; ``UNKNOWN`` where the kernel does not tell."""
-        file = self._files.get(thread)
-        if file is None:
-            file = self._files[thread] = _open(f"/proc/self/task/{thread}/syscall")
-        size = self._read(file, self._text, len(self._text), 0) if file >= 0 else 0
-        if size <= 0:
-            self._forget(thread)  # it ended; a later one may get its id
+        file = self._open(b"/proc/self/task/%d/syscall" % thread, os.O_RDONLY | os.O_CLOEXEC)
+        if file < 0:
             return UNKNOWN
-        return state_in(self._text.raw[:size])
-
-    def close(self) -> None:
-        """Let go of all files."""
-        for thread in list(self._files):
-            self._forget(thread)
-
-    def _forget(self, thread: int) -> None:
-        file = self._files.pop(thread)
-        if file >= 0:
-            os.close(file)
-
-
-def _open(path: str) -> int:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return -1
+        size = self._read(file, self._text, len(self._text))
+        self._close(file)
+        return state_in(self._text.raw[:size]) if size > 0 else UNKNOWN
 
 
 def state_in(text: bytes) -> int:

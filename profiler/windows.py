@@ -18,9 +18,10 @@ OVERDUE_NS = 30_000_000_000
 """A window that finds no gate for this long after its time is closed without one: an endless trace
 would fill the memory for certain."""
 
-BUDGET_NS, BUDGET_SHARE = 500_000_000, 0.03
+BUDGET_NS, BUDGET_SHARE = 200_000_000, 0.015
 """Windows may cost this much, or this share of the time so far; a further one waits until then.
-Closing one takes torch 10 us for each event in it."""
+Closing one takes torch 10 us for each event in it, and what a request cost in the last window is
+what it will cost in the next."""
 
 
 class Windows:
@@ -153,7 +154,13 @@ class Windows:
 
     def _is_over_budget(self) -> bool:
         share = BUDGET_SHARE * (perf_counter_ns() - self.began_ns)
-        return self.open_ns + self.close_ns > max(BUDGET_NS, share)
+        spent = self.open_ns + self.close_ns
+        return bool(self.done) and spent + self._expected_ns() > max(BUDGET_NS, share)
+
+    def _expected_ns(self) -> int:
+        """What the next window will cost by what the traced requests so far did."""
+        traced = self.schedule.traced
+        return self.close_ns * self.plan.window // traced if traced else 0
 
     def _yield_to_user(self) -> None:
         """The program starts its own profiler: it wins, and ours stands back for good."""

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
+from infprof.profiler.intervals import Intervals
 from infprof.profiler.stacks import Place
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Unknown, Where
@@ -31,6 +32,15 @@ def samples_of(
     if stages or leaves:
         wanted = np.isin(samples.stage, stages) | np.isin(samples.leaf, leaves)
         chosen = chosen & wanted
+    return chosen
+
+
+def during(evidence: Evidence, spans: Intervals) -> Mask:
+    """The samples taken within these spans, a set, on any thread that served a request."""
+    samples = evidence.timeline.samples
+    place = np.searchsorted(spans.start, samples.time_ns, side="right")
+    ends = np.append(np.iinfo(np.int64).min, spans.end)[place]
+    chosen: Mask = samples.of_requests & (samples.time_ns < ends)
     return chosen
 
 

@@ -192,10 +192,11 @@ def test_a_named_function_of_the_program_is_found_once_it_is_there(
     monkeypatch.setitem(sys.modules, "__main__", main)
     points = EntryPoints(noted, {"__main__": {"serve": "request"}})
     points.wrap_imported()
-    assert points.is_asked_for
+    awaited = [points.is_asked_for]
     vars(main)["serve"] = original = lambda: 5
     points.wrap_imported()
-    assert not points.is_asked_for and main.serve is not original
+    awaited.append(points.is_asked_for)
+    assert awaited == [True, False] and main.serve is not original
     assert main.serve() == 5
     points.end()
     assert main.serve is original

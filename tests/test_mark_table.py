@@ -62,7 +62,14 @@ def test_a_content_belongs_to_the_request_it_lies_in() -> None:
         (GIVEN, 40, 79, 1, 4),
         (GIVEN, 11, 99, 2, 4),
     )
-    requests = [(10, 20, 1), (20, 30, 1), (30, 50, 1), (0, 5, 2), (60, 70, 1), (0, 9, 3)]
+    requests: list[tuple[int, ...]] = [
+        (10, 20, 1),
+        (20, 30, 1),
+        (30, 50, 1),
+        (0, 5, 2),
+        (60, 70, 1),
+        (0, 9, 3),
+    ]
     assert table.contents(requests) == {(10, 1): 77, (30, 1): 79}
 
 

@@ -92,8 +92,10 @@ def test_it_writes_when_it_is_asked_to(tmp_path: Path) -> None:
 
 
 def test_one_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
-    one = spy(tmp_path, "trap '' INT; exec sleep 600")
+    one = spy(tmp_path, f"trap '' INT; {SAYS_IT_SAMPLES}; exec sleep 600")
     one.start(1, 1)
+    while one.is_running() and not one.begun_ns:
+        time.sleep(0.005)
     began = time.monotonic()
     one.end(0.1)
     assert time.monotonic() - began < 5

@@ -65,20 +65,41 @@ def shown(trace: PySpyTrace) -> list[tuple[float, int, int, str]]:
     ]
 
 
-def test_a_row_for_each_interval_until_something_changes(tmp_path: Path) -> None:
+def test_a_long_gap_holds_rounds_that_found_no_change(tmp_path: Path) -> None:
     spy = Spy()
     spy.look(10, 5, 50, "/x.py:3:main > /x.py:9:work")
-    spy.look(38, 5, 50, "/x.py:3:main > /x.py:20:rest")
-    trace = trace_of(tmp_path, spy.text(60))
+    spy.look(55, 5, 50, "/x.py:3:main > /x.py:20:rest")
+    trace = trace_of(tmp_path, spy.text(70))
     assert shown(trace) == [
         (10.0, 5, 50, "work"), (20.0, 5, 50, "work"), (30.0, 5, 50, "work"),
-        (40.0, 5, 50, "rest"), (50.0, 5, 50, "rest"),
+        (40.0, 5, 50, "work"), (55.0, 5, 50, "rest"),
     ]  # fmt: skip
-    assert (trace.end_ns, trace.cut, trace.names) == (60_000_000, None, {50: "Main"})
+    assert (trace.end_ns, trace.cut, trace.names) == (70_000_000, None, {50: "Main"})
     calls = trace.calls.build()
     place = calls.place(trace.rows[0][3])
     assert (place.file, place.line, place.offset, place.is_user) == ("/x.py", 9, -1, True)
     assert [calls.place(call).function for call in calls.path(trace.rows[0][3])] == ["main", "work"]
+
+
+def test_who_did_not_change_was_seen_in_the_round_of_who_did(tmp_path: Path) -> None:
+    spy = Spy()
+    spy.look(10, 5, 50, "/x.py:3:main", key=7)
+    spy.look(10.1, 5, 51, "/x.py:9:work", key=8)
+    spy.look(14, 5, 51, "/x.py:10:rest", key=8)
+    assert shown(trace_of(tmp_path, spy.text(20))) == [
+        (10.0, 5, 50, "main"), (10.0, 5, 51, "work"), (14.0, 5, 50, "main"), (14.0, 5, 51, "rest")
+    ]  # fmt: skip
+
+
+def test_threads_are_shown_as_long_as_they_were_there(tmp_path: Path) -> None:
+    spy = Spy()
+    spy.look(10, 5, 50, "/x.py:3:main", key=7)
+    spy.look(10.1, 5, 51, "/x.py:9:work", key=8)
+    file = tmp_path / "stacks.json"
+    file.write_text(spy.text(100))
+    rows = shown(read(file, INTERVAL_NS, {51: 45_000_000}))
+    assert [row[0] for row in rows if row[2] == 51] == [10.0, 20.0, 30.0, 40.0]
+    assert [row[0] for row in rows if row[2] == 50][-1] == 80.0
 
 
 def test_forked_processes_share_a_thread_id_and_are_told_apart(tmp_path: Path) -> None:
@@ -88,7 +109,7 @@ def test_forked_processes_share_a_thread_id_and_are_told_apart(tmp_path: Path) -
         spy.look(at + 0.02, 6, 6, "/x.py:4:child")
     rows = shown(trace_of(tmp_path, spy.text(60)))
     assert {row[1:] for row in rows} == {(5, 5, "main"), (6, 6, "child")}
-    assert sum(row[1] == 5 for row in rows) == sum(row[1] == 6 for row in rows) == 5
+    assert sum(row[1] == 5 for row in rows) == sum(row[1] == 6 for row in rows) == 10
 
 
 def test_beats_are_seen_and_our_frames_are_not(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from infprof.profiler.collectors.stacks import MISSING, Collector
 from infprof.profiler.probes.py_spy import RESTRICTED, find, may_be_traced
 from infprof.profiler.py_spy_trace import PySpyTrace
 from infprof.profiler.recording import Recording, Subject
-from infprof.profiler.session_files import SampledStacks, read_beats
+from infprof.profiler.session_files import SampledStacks, read_beats, read_stacks
 from infprof.profiler.stack_join import join
 from infprof.profiler.stacks import CallsBuilder, Place, State
 from tests.programs import INFPROF, start, write
@@ -352,3 +352,15 @@ def test_beats_are_written_down(tmp_path: Path) -> None:
     assert set(rows[:, 1].tolist()) <= {0, 1} and (np.diff(rows[:, 1]) != 0).all()
     (tmp_path / "beats.bin").write_bytes((tmp_path / "beats.bin").read_bytes()[:-3])
     assert len(read_beats(tmp_path)) == len(rows) - 1
+
+
+def test_code_made_twice_from_one_text_keeps_its_number(tmp_path: Path) -> None:
+    row = '[-1, "<string>", "made", 1, 2, true]\n'
+    (tmp_path / "calls.jsonl").write_text(row + row + '[1, "/x.py", "inner", 3, 4, true]\n')
+    (tmp_path / "stacks.bin").write_bytes(np.array([7, 50, 2, 1], np.int64).tobytes())
+    read = read_stacks(tmp_path)
+    calls = read.calls.build()
+    assert [calls.place(call).function for call in calls.path(int(read.rows[0, 2]))] == [
+        "made",
+        "inner",
+    ]

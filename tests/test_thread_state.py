@@ -77,7 +77,6 @@ def _seen(act: Callable[[], object], release: Callable[[], object], wanted: int)
     finally:
         release()
         thread.join(10)
-        states.close()
 
 
 def test_a_thread_that_reads_a_pipe() -> None:
@@ -97,17 +96,15 @@ def test_a_thread_that_sleeps() -> None:
     assert _seen(lambda: time.sleep(0.2), lambda: None, SLEEP)
 
 
-def test_a_thread_that_is_gone_and_files_left_open() -> None:
+def test_a_thread_that_is_gone_and_no_file_left_open() -> None:
     states = ThreadStates()
     thread = threading.Thread(target=lambda: None)
     thread.start()
     thread.join()
     before = len(os.listdir("/proc/self/fd"))
     assert thread.native_id is not None
-    assert states.of(thread.native_id) == UNKNOWN
+    while states.of(thread.native_id) != UNKNOWN:  # Python is done with it before the kernel is
+        pass
     assert states.of(1 << 30) == UNKNOWN
     states.of(threading.get_native_id())
-    assert len(os.listdir("/proc/self/fd")) == before + 1
-    states.close()
-    states.close()
     assert len(os.listdir("/proc/self/fd")) == before

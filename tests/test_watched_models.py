@@ -41,6 +41,11 @@ def _loaded(model: Small) -> Small:
     return made
 
 
+def _traced(model: Small) -> Any:
+    trace: Any = torch.jit.trace
+    return trace(model, (ONE,))
+
+
 WAYS: dict[str, Callable[[Small], Any]] = {
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
@@ -48,7 +53,7 @@ WAYS: dict[str, Callable[[Small], Any]] = {
     "save": _saved,
     "state_dict": _loaded,
     "script": torch.jit.script,
-    "trace": lambda model: torch.jit.trace(model, (ONE,)),
+    "trace": _traced,
     "fx": fx.symbolic_trace,
     "vmap": lambda model: lambda x: torch.vmap(model)(x[None])[0],
     "functional": lambda m: lambda x: torch.func.functional_call(m, dict(m.named_parameters()), x),
@@ -64,7 +69,7 @@ def test_it_works_and_gives_the_same(model: Small, way: str) -> None:
 
 
 def test_a_traced_graph_holds_no_more_than_the_model(model: Small) -> None:
-    hooked = torch.jit.trace(model, (ONE,))
+    hooked = _traced(model)
     assert [node.kind() for node in hooked.graph.nodes() if "aten" in node.kind()] == []
     graphs = [one.inlined_graph for one in (hooked, torch.jit.script(Small()))]
     kinds = [{node.kind() for node in one.nodes() if "aten" in node.kind()} for one in graphs]

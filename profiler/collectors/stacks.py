@@ -34,6 +34,9 @@ ASK_S = 0.02
 MOST_SHARE = 0.02
 """Of one CPU: what both may take. Where they would take more, they are done less often."""
 
+ENDED_NS = 100_000_000
+"""A thread was asked for until then, and has ended after that."""
+
 MOST_STATES = 1_000_000
 PATIENCE_S = 2.0
 """So long after the program's end py-spy may write."""
@@ -104,7 +107,8 @@ class Collector:
         if failure is not None:
             return Facts(missing={"py-spy": failure})
         interval_ns = 1_000_000_000 // spy.rate
-        trace = read_trace(spy.output, interval_ns)
+        ended = {thread: time - spy.started_ns + ENDED_NS for time, thread, _ in self._states}
+        trace = read_trace(spy.output, interval_ns, ended)
         between = spy.started_ns, min(spy.begun_ns or spy.ended_ns, spy.ended_ns - trace.end_ns)
         seen = Spied(trace, self._states, between, interval_ns, spy.cost_ns)
         return Facts(stacks=seen, notes=_notes(trace))

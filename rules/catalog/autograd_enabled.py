@@ -34,6 +34,7 @@ from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.layer_ops import layer_rows
+from infprof.rules.model_callers import compute_where
 from infprof.rules.op_inputs import inputs_of
 
 NEEDS: tuple[Need, ...] = ("ops",)
@@ -89,7 +90,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         stage="python" if evidence.device_use == "used" else "compute",
         saving=Saving(0, cost, "C"),
         fix=FIX,
-        where=evidence.top(recorded),
+        where=compute_where(evidence, recorded),
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ from infprof.rules.event_loops import (
 )
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown, Where
-from infprof.rules.host_code import Mask, places, require_samples
+from infprof.rules.host_code import Mask, places, require_samples, sampled_ns
 from infprof.rules.model_call_sites import model_call_sites
 
 NEEDS: tuple[Need, ...] = ("requests", "stacks")
@@ -45,6 +45,9 @@ NEEDS: tuple[Need, ...] = ("requests", "stacks")
 MODEL_SHARE = 0.20
 """A model that keeps its thread busy for less is rarely in another request's way: even if those
 came at random, four of five would find the loop free."""
+
+MANY_TASKS = 3.0
+"""Tasks at a time: a main one that waits, one that is served, and one that is kept waiting."""
 
 FIX = Fix(
     text="Run the model on a thread of its own, so that the loop stays free.",
@@ -76,7 +79,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     lost = [(lane, _overlap(evidence, lane)) for lane in lanes_of(evidence, caught).tolist()]
     concurrent = [(lane, one) for lane, one in lost if one.concurrent]
     if not concurrent:
-        _require_visible(evidence, caught)
+        yield from _among_tasks(evidence, caught)
         return
     for lane, one in concurrent:
         waited = one.waited_ns // one.requests
@@ -103,13 +106,31 @@ def _overlap(evidence: Evidence, lane: int) -> Overlap:
     return NOBODY
 
 
-def _require_visible(evidence: Evidence, caught: Mask) -> None:
-    """Requests that were cut from the turns of a loop, one after the other, cannot overlap: whether
-    others waited is unknown. Requests that the program marks and never overlap had no others."""
+def _among_tasks(evidence: Evidence, caught: Mask) -> Iterator[Finding]:
+    """Requests that were cut from the turns of a loop, one after the other, cannot overlap: that
+    others waited shows in the number of tasks. Requests that the program marks and never overlap
+    had no others."""
     if evidence.header.settings.get("requests") != "model loop":
         return
-    share = _share(evidence, caught)
-    if share >= MODEL_SHARE:
+    share, tasks = _share(evidence, caught), evidence.header.settings.get("loop_tasks")
+    if share < MODEL_SHARE:
+        return
+    if isinstance(tasks, float) and tasks >= MANY_TASKS:
+        model_ns = sampled_ns(evidence, caught)
+        yield Finding(
+            title="Take the model off the event loop",
+            why=(
+                f"{tasks:.0f} tasks share an event loop whose thread spends"
+                f" {100 * share:.0f} % of its time in the model: while it computes, none of the"
+                " others can go on. The model's throughput stays the same off the loop; what gets"
+                " shorter is the wait of cheap requests and health checks."
+            ),
+            stage="queue",
+            saving=Saving(0, model_ns, "C"),
+            fix=FIX,
+            where=_where(evidence, caught),
+        )
+    elif tasks is None:
         raise Unknown(
             f"the model runs on the event loop's thread ({100 * share:.0f} % of the samples), but"
             " whether other requests wait there cannot be seen: mark each with infprof.request()"

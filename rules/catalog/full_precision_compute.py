@@ -39,6 +39,7 @@ from infprof.rules.dense_kernels import dense_kernels, tensor_types
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Confidence, Finding, Fix, Saving, Unknown
 from infprof.rules.launch_gaps import faster_kernels_help
+from infprof.rules.model_callers import compute_where
 from infprof.rules.processor import ran_on_gpu
 
 NEEDS: tuple[Need, ...] = ()
@@ -106,7 +107,7 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
         stage="compute",
         saving=Saving(min(low, high), high, gains[worst].confidence),
         fix=_fix(gains[worst]),
-        where=evidence.top(rows),
+        where=compute_where(evidence, rows),
     )
 
 
@@ -174,7 +175,7 @@ def _on_cpu(evidence: Evidence) -> Iterator[Finding]:
         stage="compute",
         saving=Saving(0, int(spent * (1 - 1 / SIMD_RATIO)), "B"),
         fix=FROM_FLOAT64,
-        where=evidence.top(rows),
+        where=compute_where(evidence, rows),
     )
 
 

@@ -37,6 +37,7 @@ from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.hot_syncs import hot_syncs
 from infprof.rules.launch_gaps import LaunchGaps, launch_gaps, tracer_cost_ns
+from infprof.rules.model_callers import compute_where
 from infprof.rules.processor import ran_on_gpu
 
 NEEDS: tuple[Need, ...] = ("ops",)
@@ -95,7 +96,7 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
         stage="python",
         saving=Saving(_low_ns(evidence, seen, high), high, "B"),
         fix=GPU_FIX,
-        where=evidence.top(evidence.inside(evidence.timeline.outermost_ops)),
+        where=compute_where(evidence),
     )
 
 
@@ -128,7 +129,7 @@ def _on_cpu(evidence: Evidence) -> Iterator[Finding]:
         stage="compute",
         saving=Saving(0, high, "C"),
         fix=CPU_FIX,
-        where=evidence.top(tiny),
+        where=compute_where(evidence, tiny),
     )
 
 

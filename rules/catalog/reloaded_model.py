@@ -37,6 +37,7 @@ from infprof.profiler.timeline import Request, Rows
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
+from infprof.rules.host_code import during, places
 from infprof.rules.host_time import (
     less_error,
     named_rows,
@@ -103,7 +104,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     paying = sum(length(within(loading, request)) > 0 for request in requests)
     if paying < len(requests):
         return
-    where = evidence.top(rows)
+    where = (*places(evidence, during(evidence, loading), most=2), *evidence.top(rows, most=3))
     yield Finding(
         title="Load the model once, not in each request",
         why=(

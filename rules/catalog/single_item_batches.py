@@ -36,6 +36,7 @@ from infprof.profiler.timeline import Request, Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.layer_ops import LayerOp, layer_ops, layer_rows
+from infprof.rules.model_callers import compute_where
 from infprof.rules.repetition import repetitions
 
 NEEDS: tuple[Need, ...] = ("requests", "ops", "shapes")
@@ -122,7 +123,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             _all_but_one(evidence, found, host), _all_but_one(evidence, found, both), "C"
         ),
         fix=FIX,
-        where=evidence.top(np.concatenate([one.rows for one in found])),
+        where=compute_where(evidence, np.concatenate([one.rows for one in found])),
     )
 
 

@@ -40,6 +40,7 @@ from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
 from infprof.rules.launch_gaps import faster_kernels_help
+from infprof.rules.model_callers import compute_where
 from infprof.rules.processor import ran_on_gpu
 
 NEEDS: tuple[Need, ...] = ()
@@ -116,7 +117,7 @@ def _judge(evidence: Evidence, rows: Rows, spent: int, what: str, fix: Fix) -> I
         stage="compute",
         saving=Saving(0, spent, "C"),
         fix=fix,
-        where=evidence.top(rows),
+        where=compute_where(evidence, rows),
     )
 
 

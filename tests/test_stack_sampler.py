@@ -1,0 +1,143 @@
+"""Samples of real threads: where they are, what they wait for, and no trace of the sampler."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from infprof.profiler import stack_sampler
+from infprof.profiler.call_tree import open_tree
+from infprof.profiler.session_files import SampledStacks, read_stacks
+from infprof.profiler.stack_sampler import StackSampler
+from infprof.profiler.stacks import State
+
+
+@contextmanager
+def sampling(
+    folder: Path, on_tick: Callable[[], None] = lambda: None, patience: int = 20
+) -> Iterator[StackSampler]:
+    """At full pace; at the end of the block at least ``patience`` samples were taken."""
+    looked = threading.Event()
+    count = 0
+
+    def tick() -> None:
+        nonlocal count
+        count += 1
+        if count >= patience:
+            looked.set()
+        on_tick()
+
+    sampler = StackSampler(folder, open_tree(folder), threading.Lock(), tick)
+    sampler.serving = True
+    sampler.start()
+    try:
+        yield sampler
+        assert looked.wait(20) or sampler.failure
+    finally:
+        sampler.stop()
+
+
+def states_in(read: SampledStacks, function: str) -> set[State]:
+    """Those of samples with this function on the stack."""
+    calls = read.calls.build()
+    return {
+        State(state)
+        for _, _, call, state in read.rows.tolist()
+        if any(calls.place(one).function.endswith(function) for one in calls.path(call))
+    }
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    switch, callbacks, threads = sys.getswitchinterval(), list(gc.callbacks), threading.enumerate()
+    was_on = gc.isenabled()
+    yield
+    assert abs(sys.getswitchinterval() - switch) < 1e-6
+    assert gc.callbacks == callbacks and threading.enumerate() == threads
+    assert gc.isenabled() is was_on
+
+
+def test_threads_are_found_in_what_they_do(tmp_path: Path) -> None:
+    event = threading.Event()
+
+    def wait_for_event() -> None:
+        event.wait(20)
+
+    def sleep_a_while() -> None:
+        while not event.is_set():
+            time.sleep(0.01)
+
+    threads = [threading.Thread(target=one) for one in (wait_for_event, sleep_a_while)]
+    for thread in threads:
+        thread.start()
+    with sampling(tmp_path):
+        pass
+    event.set()
+    for thread in threads:
+        thread.join()
+    read = read_stacks(tmp_path)
+    assert set(read.rows[:, 1].tolist()) >= {thread.native_id for thread in threads}
+    if states_in(read, "wait_for_event") != {State.UNKNOWN}:  # the kernel tells
+        assert State.LOCK in states_in(read, "wait_for_event")
+        assert State.SLEEP in states_in(read, "sleep_a_while")
+    assert sorted(read.rows[:, 0].tolist()) == read.rows[:, 0].tolist()
+
+
+def test_python_that_runs_alone_is_running(tmp_path: Path) -> None:
+    def spin() -> None:
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until:
+            sum(range(50))
+
+    with sampling(tmp_path, patience=5):
+        spin()
+    found = states_in(read_stacks(tmp_path), "spin")
+    assert found and found <= {State.RUNNING, State.GIL, State.UNKNOWN}
+
+
+def test_the_sampler_sees_neither_itself_nor_us(tmp_path: Path) -> None:
+    with sampling(tmp_path):
+        names = {thread.name for thread in threading.enumerate()}
+    calls = read_stacks(tmp_path).calls.build()
+    assert not any(calls.place(call).file == stack_sampler.__file__ for call in range(len(calls)))
+    assert not any("infprof" in name for name in names)
+
+
+def test_a_switch_interval_of_the_programs_own_is_kept(tmp_path: Path) -> None:
+    usual = sys.getswitchinterval()
+    try:
+        with sampling(tmp_path):
+            sys.setswitchinterval(0.002)
+        assert abs(sys.getswitchinterval() - 0.002) < 1e-6
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def test_a_failure_is_noted_and_ends_the_sampling(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("ours")
+
+    with sampling(tmp_path, fail, patience=1) as sampler:
+        pass
+    assert sampler.failure == "ZeroDivisionError: ours"
+
+
+def test_a_pause_and_on_again(tmp_path: Path) -> None:
+    with sampling(tmp_path) as sampler:
+        assert sampler.pause() and not sampler.pause()
+        sampler.start()
+    sampler.stop()
+
+
+def test_it_ends_by_itself_after_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack_sampler, "PACE", ((3, 1_000_000),))
+    with sampling(tmp_path, patience=3) as sampler:
+        pass
+    assert sampler.ticks == 3
