@@ -1,106 +1,147 @@
-"""What ``infprof run`` adds to a whole script: three kinds of programs, bare and recorded in turn.
+"""What ``infprof run`` adds to a whole script, beside what other profilers add to it.
 
-``python benchmarks/overhead.py [seconds] [rounds]`` prints medians of the walls that the programs
-measure of themselves (imports and our analysis at the end left out) and of the whole commands. A
-bare run against a bare run shows the noise. Bar: 1.05 for a script of 30 s or more with default
-settings.
+``python benchmarks/overhead.py [--seconds 30] [--pairs 7] [--others] [NAME ...]`` runs programs
+without an infprof line in them, bare and recorded in turn, and prints the medians of the ratios of
+the wall that each program measures of its own loop, the range of these ratios, and a bare run
+against a bare run: the noise. What the programs print must be the same, to the last bit.
+``--others`` adds torch.profiler with stacks, cProfile and py-spy, one run each (torch.profiler of a
+tenth of the requests: it holds all events in memory).
+
+Bar: 1.05 for scripts of 30 s or more with default settings.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 SETTING = """
-import sys, time, torch, infprof
+import hashlib, sys, time
+from contextlib import nullcontext
+import torch
+from torch import nn
 torch.set_num_threads(1)
 torch.manual_seed(0)
-seconds = float(sys.argv[1])
 {model}
-began = time.perf_counter()
-# a fixed amount of work, sized on the first run
-count = int(sys.argv[2])
-done = 0
-while done < count if count else time.perf_counter() - began < seconds:
-    with infprof.request(), torch.inference_mode():
-        serve()
-    done += 1
-print(done, time.perf_counter() - began)
+
+def loop(count, seconds):
+    done, answers, began = 0, hashlib.sha256(), time.perf_counter()
+    while done < count if count else time.perf_counter() - began < seconds:
+        with torch.inference_mode():
+            answers.update(serve(done).numpy().tobytes())
+        done += 1
+    return done, time.perf_counter() - began, answers.hexdigest()[:16]
+
+def main():
+    seconds, count, traced = float(sys.argv[1]), int(sys.argv[2]), len(sys.argv) > 3
+    profile = torch.profiler.profile
+    with profile(with_stack=True, record_shapes=True) if traced else nullcontext():
+        result = loop(count, seconds)
+    print(*result)
+
+main()
 """
 
 PROGRAMS = {
     "launch-heavy": """
-x = torch.ones(16)
-def serve():
-    y = x
-    for _ in range(200):
-        y = y * 1.01 + 0.5
+class Small(nn.Module):
+    def forward(self, x):
+        for _ in range(200):
+            x = x * 1.01 + 0.5
+        return x
+model = Small()
+def serve(number):
+    return model(torch.full((16,), float(number % 7)))
 """,
     "matmul-heavy": """
-a = torch.randn(512, 512)
-def serve():
-    y = a
-    for _ in range(4):
-        y = y @ a
+model = nn.Sequential(*(nn.Linear(768, 768) for _ in range(6))).eval()
+def serve(number):
+    return model(torch.full((64, 768), number % 7 / 7))
 """,
-    "decode-like": """
-layers = [torch.nn.TransformerEncoderLayer(128, 4, 256, batch_first=True).eval() for _ in range(2)]
-head = torch.nn.Linear(128, 1000)
-def serve():
-    tokens = torch.zeros(1, 1, 128)
-    for _ in range(16):
-        y = tokens
-        for layer in layers: y = layer(y)
-        chosen = head(y[:, -1]).argmax().item()
-        tokens = torch.cat([tokens, torch.full((1, 1, 128), chosen / 1000)], 1)
+    "decode-heavy": """
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell, self.head = nn.GRUCell(128, 256), nn.Linear(256, 128)
+    def forward(self, token, state):
+        state = self.cell(token, state)
+        return self.head(state), state
+model = Decoder().eval()
+def serve(number):
+    token, state, words = torch.zeros(1, 128), torch.zeros(1, 256), []
+    token[0, number % 128] = 1
+    for _ in range(24):
+        scores, state = model(token, state)
+        words.append(scores.argmax())
+        token = torch.zeros(1, 128)
+        token[0, words[-1]] = 1
+    return torch.stack(words)
 """,
 }
 
+Command = Callable[[list[str], Path], list[str]]
+"""From a script with its arguments and a folder to write into, what to run."""
 
-def run(script: Path, seconds: float, count: int, out: Path | None) -> tuple[int, float, float]:
-    """Requests done, the wall that the program saw, and the wall of the whole command."""
-    prefix = ["-m", "infprof", "run", "-o", str(out)] if out else []
-    command = [sys.executable, *prefix, str(script), str(seconds), str(count)]
-    began = time.perf_counter()
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return int(said.split()[0]), float(said.split()[1]), time.perf_counter() - began
+OURS: Command = lambda script, out: ["-m", "infprof", "run", "-o", str(out / "out"), *script]  # noqa: E731
+BARE: Command = lambda script, out: script  # noqa: E731
+
+OTHERS: dict[str, Command] = {
+    "torch.profiler, stacks": lambda script, out: [*script, "traced"],
+    "cProfile": lambda script, out: ["-m", "cProfile", "-o", str(out / "cprofile"), *script],
+    "py-spy": lambda script, out: script,
+}
 
 
-def compare(name: str, folder: Path, seconds: float, rounds: int) -> None:
+def run(command: list[str]) -> tuple[int, float, str]:
+    """Requests done, wall of the program's loop in seconds, and a fingerprint of its answers."""
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return int(said[0]), float(said[1]), said[2]
+
+
+def compare(name: str, folder: Path, seconds: float, pairs: int, others: bool) -> None:
     """Print one program's ratios."""
     script = folder / f"{name}.py"
-    script.write_text(SETTING.format(model=PROGRAMS[name]))
-    count = run(script, seconds, 0, None)[0]
-    inner: dict[str, list[float]] = {"bare": [], "again": [], "ours": []}
-    whole: dict[str, list[float]] = {"bare": [], "again": [], "ours": []}
-    for _ in range(rounds):
-        for kind in inner:
-            _, mine, all_of_it = run(script, 0, count, folder / "out" if kind == "ours" else None)
-            inner[kind].append(mine)
-            whole[kind].append(all_of_it)
-    program, noise, command = (
-        statistics.median(a / b for a, b in zip(times[kind], times["bare"], strict=True))
-        for times, kind in ((inner, "ours"), (inner, "again"), (whole, "ours"))
-    )
-    base = statistics.median(inner["bare"])
-    print(
-        f"{name:<14}{count:>7} requests{base:7.1f} s   program x{program:.3f}"
-        f"   bare again x{noise:.3f}   whole command x{command:.3f}",
-        flush=True,
-    )
+    script.write_text(SETTING.replace("{model}", PROGRAMS[name]))
+    python = [sys.executable]
+    count = run([*python, str(script), str(seconds), "0"])[0]
+    work = [str(script), "0", str(count)]
+    ratios: dict[str, list[float]] = {"infprof run": [], "bare again": []}
+    for _ in range(pairs):
+        _, bare, answer = run([*python, *BARE(work, folder)])
+        _, ours, same = run([*python, *OURS(work, folder)])
+        _, again, _ = run([*python, *BARE(work, folder)])
+        assert answer == same, f"{name}: the answers differ"
+        ratios["infprof run"].append(ours / bare)
+        ratios["bare again"].append(again / bare)
+    for who, command in OTHERS.items() if others else ():
+        fewer = max(count // 10, 1) if who.startswith("torch") else count
+        part = [str(script), "0", str(fewer)]
+        _, bare, _ = run([*python, *part])
+        spy = ["py-spy", "record", "--nonblocking", "-o", str(folder / "spy.svg"), "--"]
+        prefix = spy if who == "py-spy" else []
+        ratios[who] = [run([*prefix, *python, *command(part, folder)])[1] / bare]
+    print(f"{name}: {count} requests, answers equal", flush=True)
+    for who, found in ratios.items():
+        spread = f"   {min(found):.3f} to {max(found):.3f}, {len(found)} pairs" * (len(found) > 1)
+        print(f"  {who:<24}x{statistics.median(found):.3f}{spread}", flush=True)
 
 
 def main() -> None:
-    """All programs."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PROGRAMS))
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--others", action="store_true")
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for name in PROGRAMS:
-            compare(name, Path(folder), seconds, rounds)
+        for name in args.names or PROGRAMS:
+            compare(name, Path(folder), args.seconds, args.pairs, args.others)
 
 
 if __name__ == "__main__":

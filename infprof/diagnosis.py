@@ -19,6 +19,6 @@ def diagnose(recording: Recording) -> Report:
     timeline = Timeline(recording)
     facts = device_facts(timeline), measure_latency(recording)
     traced = Evidence(recording, timeline, by_occupancy(timeline), *facts)
-    found = untraced(timeline, traced.breakdown)
+    found = untraced(timeline)
     plain = None if found is None else Evidence(recording, *found, *facts)
     return make_report(plain or traced, judge(traced, plain))

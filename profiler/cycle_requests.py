@@ -82,16 +82,15 @@ def _works_around(threads: list[Turns], outer: int, inner: int) -> bool:
     """Whether much of the outer loop's time lies between two runs of the inner one."""
     turns = whole = around = 0
     for one in threads:
-        rows, steps = _rows(one, outer), _rows(one, inner)
+        rows, steps = _rows(one, outer), one.time_ns[one.depth == inner]
         turns += len(rows)
         whole += sum(end - start for start, end, _ in rows)
-        if not steps:
-            continue
-        step = int(np.median([end - start for start, end, _ in steps]))
-        inside = np.searchsorted([start for start, _, _ in steps], [r[:2] for r in rows])
-        for (start, end, _), (first, last) in zip(rows, inside.tolist(), strict=True):
-            stepped = sum(stop - begin for begin, stop, _ in steps[first:last])
-            around += max(end - start - stepped - step, 0)  # the last step ends with the turn
+        step = int(np.median(np.diff(steps))) if len(steps) > 1 else 0
+        for start, end, _ in rows:
+            first, after = np.searchsorted(steps, (start, end)).tolist()
+            if first < after:  # what begins the turn, and what ends it, is no step
+                before, beyond = int(steps[first]) - start, end - int(steps[after - 1])
+                around += max(before - step, 0) + max(beyond - step, 0)
     return turns >= FEW_TURNS and around >= OUTER_WORK * whole
 
 

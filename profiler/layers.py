@@ -15,6 +15,7 @@ from infprof.profiler import names
 from infprof.profiler.declared import Declared, Layer, declared
 from infprof.profiler.events import Kind
 from infprof.profiler.intervals import Intervals, gaps, joined
+from infprof.profiler.mixture import Mixture
 from infprof.profiler.sampled_layers import sampled_leaves
 from infprof.profiler.timeline import Rows, Timeline
 
@@ -197,6 +198,8 @@ def _encloses_call(timeline: Timeline, rows: Rows) -> npt.NDArray[np.bool_]:
 def _interpreter(timeline: Timeline, found: Declared) -> list[Layer]:
     """Python between ops: inside a model call, and in short holes between ops of one thread."""
     region = found.layer("", np.isin(found.stage, MODEL_STAGES))
+    if not timeline.sees_inside_models:
+        return []
     if timeline.is_cut_by_code:
         return [Layer("python.interpreter", region.spans, region.lane)]
     rows = timeline.of(Kind.OP, Kind.CALL)
@@ -210,15 +213,17 @@ def _interpreter(timeline: Timeline, found: Declared) -> list[Layer]:
 
 
 def _unseen_models(timeline: Timeline) -> list[Layer]:
-    """Model calls of requests that no tracer saw, divided as traced calls of the model were."""
+    """Model calls of requests that no tracer saw, divided as traced calls of the model were; all
+    of it compute where there are none."""
+    if timeline.sees_inside_models:
+        return []
     pieces: dict[str, list[tuple[int, int, int]]] = {}
-    events = timeline.events
-    for row in timeline.model_spans if timeline.model_mixtures else ():
-        mixture = timeline.model_mixtures.get(timeline.name(row))
-        if mixture is not None:
-            cut = mixture.cut(int(events.start_ns[row]), int(events.end_ns[row]))
-            for leaf, start, end in cut:
-                pieces.setdefault(leaf, []).append((start, end, int(events.lane[row])))
+    events, unknown = timeline.events, Mixture()
+    unknown.add("compute.model", 0.0)
+    for row in timeline.model_spans:
+        mixture = timeline.model_mixtures.get(timeline.name(row), unknown)
+        for leaf, start, end in mixture.cut(int(events.start_ns[row]), int(events.end_ns[row])):
+            pieces.setdefault(leaf, []).append((start, end, int(events.lane[row])))
     found = []
     for leaf, rows in sorted(pieces.items()):
         table = np.array(rows, np.int64)

@@ -10,6 +10,7 @@ program has left that loop for a later one.
 from __future__ import annotations
 
 import dis
+import inspect
 from bisect import bisect_right
 from types import CodeType, FrameType
 from typing import Any
@@ -42,13 +43,24 @@ class Marker:
         return offset == self.head
 
 
-def begins_turn(frame: FrameType) -> int | None:
+TASK = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+def begins_turn(frame: FrameType, *, among_tasks: bool = False) -> int | None:
     """Depth of the function in which a new turn of a loop begins with the call that ``frame`` makes
-    now; ``None`` for no new turn, and for the first call of all."""
+    now; ``None`` for no new turn, and for the first call of all.
+
+    ``among_tasks``: many take turns on this thread, so what the last call's task did tells nothing
+    of this one; the loop that counts is the one that runs them.
+    """
+    ignored = TASK if among_tasks else 0
     fresh: list[FrameType] = []
     outer: FrameType | None = frame
-    while outer is not None and not isinstance(outer.f_trace, Marker):
-        fresh.append(outer)
+    while outer is not None:
+        if not outer.f_code.co_flags & ignored:
+            if isinstance(outer.f_trace, Marker):
+                break
+            fresh.append(outer)
         outer = outer.f_back
     depth, turn = -1, None
     if outer is not None:

@@ -9,6 +9,13 @@ TABLES = "_scheduled_tasks", "_all_tasks"
 """Where ``asyncio.tasks`` keeps all tasks, as a WeakSet: from 3.12 on, and before."""
 
 
+def tasks_under_way() -> int | None:
+    """All tasks of this process, the main one included; ``None`` where asyncio is not imported."""
+    known = vars(sys.modules["asyncio.tasks"]) if "asyncio.tasks" in sys.modules else {}
+    table: Any = next((known[name] for name in TABLES if name in known), None)
+    return None if table is None else len(table)
+
+
 class LoopTasks:
     """Looks at each ``look``; ``mean`` is what it saw."""
 
@@ -17,17 +24,12 @@ class LoopTasks:
 
     def look(self) -> None:
         """Count once."""
-        tasks: Any = sys.modules.get("asyncio.tasks")
-        table = (
-            next((vars(tasks)[name] for name in TABLES if name in vars(tasks)), None)
-            if tasks
-            else None
-        )
-        if table is not None:
+        count = tasks_under_way()
+        if count is not None:
             self._looks += 1
-            self._tasks += len(table)
+            self._tasks += count
 
     @property
     def mean(self) -> float | None:
-        """Tasks at a time, the main one included; ``None`` where asyncio was not imported."""
+        """Tasks at a time; ``None`` where asyncio was not imported."""
         return self._tasks / self._looks if self._looks else None

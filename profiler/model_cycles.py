@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from infprof.profiler import request
 from infprof.profiler.call_tree import CallTree
 from infprof.profiler.loop_marks import begins_turn
+from infprof.profiler.loop_tasks import tasks_under_way
 from infprof.profiler.marks import CONTENT, RANGE, TURN, keys, this_thread
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 FIRST = 1 << 20
 """In place of a depth: this is the thread's first model call, and no turn of a loop."""
+
+FEW_TASKS = 2
+"""The main one, and one that it waits for."""
 
 KNOWN_PLACES = 400
 """So many calls are asked where they come from; after that each place has been seen."""
@@ -87,7 +91,11 @@ class ModelCycles:
         return had_turned
 
     def _turn(self, thread: int, caller: FrameType) -> None:
-        depth = begins_turn(caller) if sys.gettrace() is None else 0
+        if sys.gettrace() is None:
+            tasks = tasks_under_way()
+            depth = begins_turn(caller, among_tasks=tasks is not None and tasks > FEW_TASKS)
+        else:  # markers would be calls of a debugger
+            depth = 0
         if not self._of_thread.has_called:
             self._of_thread.has_called = True
             depth = FIRST

@@ -50,8 +50,7 @@ def align(
         return None
     plateau = np.flatnonzero(agreeing >= best - 1 / len(picked))
     coarse = int(offsets[plateau[len(plateau) // 2]])
-    agree = _agree(beats, seen, coarse)
-    lags = np.sort(_since_beat(beats, seen[agree], coarse))
+    lags = np.sort(_first_lags(beats, seen[_agree(beats, seen, coarse)], coarse))
     early = int(len(lags) * EARLY_SHARE)
     usual_ns = int(interval_ns * (early + 1) / len(lags))  # that much comes between two samples
     offset = coarse - int(lags[early]) + usual_ns
@@ -68,8 +67,8 @@ def from_bounds(between: tuple[int, int]) -> Alignment:
 
 def _delay(lags: Int64Array, interval_ns: int) -> int:
     """How late stamps are, at most: py-spy looks at random times, so that a change waits for one
-    interval in the mean. What it waits longer, the look or its stamp was late."""
-    return int(max(lags.mean() - interval_ns, 0) + interval_ns / np.sqrt(len(lags)))
+    interval in the mean, give or take. What it waits longer, the look or its stamp was late."""
+    return int(max(lags.mean() - interval_ns, 0) + 2 * interval_ns / np.sqrt(len(lags)))
 
 
 def _place(beats: Int64Array, seen: Int64Array, offset: int) -> npt.NDArray[np.intp]:
@@ -83,7 +82,9 @@ def _agree(beats: Int64Array, seen: Int64Array, offset: int) -> npt.NDArray[np.b
     return same & (place >= 0)
 
 
-def _since_beat(beats: Int64Array, seen: Int64Array, offset: int) -> Int64Array:
-    """How long after a beat's begin each sighting came."""
-    since: Int64Array = seen[:, 0] + offset - beats[_place(beats, seen, offset), 0]
-    return since
+def _first_lags(beats: Int64Array, seen: Int64Array, offset: int) -> Int64Array:
+    """How long after a beat's begin it was first seen."""
+    place = _place(beats, seen, offset)
+    lags: Int64Array = seen[:, 0] + offset - beats[place, 0]
+    first: Int64Array = lags[np.diff(place, prepend=-1) != 0]
+    return first

@@ -150,6 +150,14 @@ class Timeline:
         start, end = self.work_window
         return (Request(start, end, None),) if end > start else ()
 
+    @cached_property
+    def sees_inside_models(self) -> bool:
+        """Whether the explained requests ran under the tracer, or are a trace of somebody's."""
+        table = self.recording.requests
+        return not len(table) or (
+            Phase.TRACED in self.phases and bool((table.phase == Phase.TRACED).any())
+        )
+
     @property
     def traced(self) -> bool:
         """Whether ``requests`` ran under a tracer, so that ops and kernels are known."""

@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from infprof.profiler.breakdown import Breakdown, by_occupancy
-from infprof.profiler.intervals import Intervals, clip, intersect, length, union
+from infprof.profiler.intervals import Intervals, union
 from infprof.profiler.mixture import Mixture
 from infprof.profiler.phase import Phase
-from infprof.profiler.timeline import Timeline
+from infprof.profiler.recording import Requests
+from infprof.profiler.timeline import Rows, Timeline
 
 ENOUGH_REQUESTS = 10
 """Fewer untraced requests are no better than the traced ones."""
@@ -26,55 +28,66 @@ OF_THE_HOST = "python", "profiler"
 """What a tracer makes longer: it notes each op, on the thread that runs it."""
 
 
-def untraced(timeline: Timeline, traced: Breakdown) -> tuple[Timeline, Breakdown] | None:
+def untraced(timeline: Timeline) -> tuple[Timeline, Breakdown] | None:
     """The untraced requests' timeline and breakdown; ``None`` where they cannot be had."""
     if not timeline.is_cut_by_code or timeline.uses_device:
         return None
-    models = _inside_models(timeline, traced)
+    models = _inside_models(timeline)
     plain = replace(timeline, phases=(Phase.PLAIN,), model_mixtures=models)
     if not models or len(plain.requests) < ENOUGH_REQUESTS:
         return None
     return plain, by_occupancy(plain)
 
 
-def _inside_models(timeline: Timeline, traced: Breakdown) -> Mapping[str, Mixture]:
-    """For each model, how its traced calls divide, shortened to what its untraced ones take."""
+def _inside_models(timeline: Timeline) -> Mapping[str, Mixture]:
+    """For each model, how its calls in windows divide, shortened to what the others take."""
+    seen = _in_windows(timeline)
+    mixtures = defaultdict[str, Mixture](Mixture)
+    traced = by_occupancy(_calls_alone(timeline, timeline.model_spans[seen]))
+    names = {
+        (int(timeline.events.start_ns[row]), int(timeline.events.lane[row])): timeline.name(row)
+        for row in timeline.model_spans[seen]
+    }
+    for one in traced.requests:
+        mixture = mixtures[names[one.request.start_ns, one.request.lane or 0]]
+        for leaf, share in one.leaves.items():
+            mixture.count[leaf] += share.exposed_ns
+    return {
+        name: _without_tracer(mixture, *_means(timeline, name, seen))
+        for name, mixture in mixtures.items()
+        if mixture.total
+    }
+
+
+def _in_windows(timeline: Timeline) -> npt.NDArray[np.bool_]:
+    """Which of the model spans lie in a window as a whole."""
     events, rows = timeline.events, timeline.model_spans
-    name = np.array([timeline.name(row) for row in rows], object)
-    found = dict[str, Mixture]()
-    for model in sorted(set(name.tolist())):
-        mine = rows[name == model]
-        mixture = Mixture()
-        for one in traced.requests:
-            on_thread = mine[events.lane[mine] == one.request.lane]
-            spans = timeline.busy(on_thread)
-            inside = clip(spans, one.request.start_ns, one.request.end_ns)
-            _add(mixture, {leaf: share.exposed for leaf, share in one.leaves.items()}, inside)
-        if mixture.total:
-            found[model] = _without_tracer(mixture, *_means(timeline, mine))
-    return found
+    inside = np.zeros(len(rows), bool)
+    for window in timeline.recording.header.windows:
+        within = (events.start_ns[rows] >= window.start_ns) & (events.end_ns[rows] <= window.end_ns)
+        inside |= within
+    return inside
 
 
-def _add(mixture: Mixture, leaves: Mapping[str, Intervals], inside: Intervals) -> None:
-    for leaf, exposed in leaves.items():
-        time = length(intersect(exposed, inside))
-        if time:
-            mixture.count[leaf] += time
+def _calls_alone(timeline: Timeline, rows: Rows) -> Timeline:
+    """The timeline in which each of these calls is a request of its own."""
+    events = timeline.events
+    spans = zip(events.start_ns[rows], events.end_ns[rows], events.lane[rows], strict=True)
+    table = [(int(start), int(end), int(lane), Phase.TRACED, 0) for start, end, lane in spans]
+    return Timeline(replace(timeline.recording, requests=Requests.of(table)))
 
 
-def _means(
-    timeline: Timeline, rows: np.ndarray[tuple[int], np.dtype[np.intp]]
-) -> tuple[float, float]:
-    """Mean length of a model's calls in untraced and in traced requests; 0 where none were."""
-    table, starts = timeline.recording.requests, timeline.events.start_ns[rows]
-    means = []
-    for phase in (Phase.PLAIN, Phase.TRACED):
-        chosen = table.phase == phase
-        served = union(Intervals(table.start_ns[chosen], table.end_ns[chosen]))
-        place = np.searchsorted(served.start, starts, side="right")
-        inside = np.append(np.iinfo(np.int64).min, served.end)[place] > starts
-        lengths = timeline.durations(rows)[inside]
-        means.append(float(lengths.mean()) if len(lengths) else 0.0)
+def _means(timeline: Timeline, name: str, seen: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Mean length of a model's calls in untraced requests and in windows; 0 where none were."""
+    rows, table = timeline.model_spans, timeline.recording.requests
+    starts, length = timeline.events.start_ns[rows], timeline.durations(rows)
+    mine = np.array([timeline.name(row) == name for row in rows], bool)
+    plain = table.phase == Phase.PLAIN
+    served = union(Intervals(table.start_ns[plain], table.end_ns[plain]))
+    place = np.searchsorted(served.start, starts, side="right")
+    in_plain = np.append(np.iinfo(np.int64).min, served.end)[place] > starts
+    lengths = length[mine & in_plain & ~seen], length[mine & seen]
+    means = [float(one.mean()) if len(one) else 0.0 for one in lengths]
     return means[0], means[1]
 
 

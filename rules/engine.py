@@ -2,7 +2,8 @@
 
 A rule is a module: its docstring (four parts), ``NEEDS`` (what it cannot judge without) and
 ``check(evidence)``, which yields findings, or raises ``Unknown``. ``ALWAYS_REPORT = True`` exempts
-a rule of correctness or validity from the gate below.
+a rule of correctness or validity from the gate below. ``USES_TRACER = False`` says that it looks at
+no ops, calls or kernels: it is then given all requests that the tracer did not slow.
 """
 
 from __future__ import annotations
@@ -26,17 +27,12 @@ def catalog() -> dict[str, ModuleType]:
     return registry.load("infprof.rules.catalog", "infprof.rules")
 
 
-OF_THE_TRACER = {"device", "ops", "shapes"}
-"""A rule that needs one of these is given the traced requests: the others have none of it."""
-
-
 def judge(traced: Evidence, untraced: Evidence | None = None) -> list[Verdict]:
-    """One verdict per rule, in order of id. A rule about host time alone is given the evidence of
-    the ``untraced`` requests where there is one."""
+    """One verdict per rule, in order of id."""
     verdicts = []
     for rule, module in sorted(catalog().items()):
-        needs_tracer = OF_THE_TRACER.intersection(getattr(module, "NEEDS", ()))
-        evidence = traced if needs_tracer or untraced is None else untraced
+        uses_tracer = getattr(module, "USES_TRACER", True)
+        evidence = traced if uses_tracer else untraced or traced
         verdicts.append(_judge_one(rule, module, evidence))
     return verdicts
 

@@ -19,7 +19,7 @@ ZOO = {
     "same_output": True,
 }
 
-WIDTH, HEADS, PROMPT, NEW, BATCH = 192, 4, 48, 20, 4
+WIDTH, HEADS, PROMPT, NEW, BATCH = 192, 4, 12, 36, 4
 
 
 class Block(nn.Module):

@@ -41,6 +41,7 @@ from infprof.rules.host_code import Mask, places, require_samples, sampled_ns
 from infprof.rules.model_call_sites import model_call_sites
 
 NEEDS: tuple[Need, ...] = ("requests", "stacks")
+USES_TRACER = False
 
 MODEL_SHARE = 0.20
 """A model that keeps its thread busy for less is rarely in another request's way: even if those

@@ -39,6 +39,7 @@ from infprof.rules.sampled_reads import sampled_reads, sampled_reads_ns, too_few
 from infprof.rules.spans_of_samples import samples_within
 
 NEEDS: tuple[Need, ...] = ()
+USES_TRACER = False
 
 FIX = Fix(
     text="Read the next request's data while this one computes, or keep hot data in memory.",

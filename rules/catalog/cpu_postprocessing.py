@@ -39,6 +39,7 @@ from infprof.rules.serialising import serialises, serialising
 from infprof.rules.tokenizing import tokenizing
 
 NEEDS: tuple[Need, ...] = ()
+USES_TRACER = False
 
 WORTH_SHARE = 0.10
 """Below a tenth of the wall the results are best left where they are (CATALOGUE IP-D2H-003)."""

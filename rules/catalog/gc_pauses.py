@@ -35,6 +35,7 @@ from infprof.rules.host_code import places
 from infprof.rules.spans_of_samples import samples_within
 
 NEEDS: tuple[Need, ...] = ("requests",)
+USES_TRACER = False
 
 ALWAYS_REPORT = True
 """A pause that makes the 99th percentile may be nothing in the mean: this rule has its own gate."""

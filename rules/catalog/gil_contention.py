@@ -42,6 +42,7 @@ from infprof.rules.meanwhile import running_meanwhile
 from infprof.rules.sampled_time import visible_ns
 
 NEEDS: tuple[Need, ...] = ("stacks", "requests")
+USES_TRACER = False
 
 CAUGHT_SHARE = 0.5
 """A thread was seen to run in at least this share of the waits: whoever held the interpreter in

@@ -37,6 +37,7 @@ from infprof.rules.host_time import less_error
 from infprof.rules.model_call_sites import model_call_sites
 
 NEEDS: tuple[Need, ...] = ("requests",)
+USES_TRACER = False
 
 FEW_REQUESTS = 2
 """Durations of one request alone may rise for another reason: a CPU that gets warm, a neighbour."""

@@ -40,6 +40,7 @@ from infprof.rules.sampled_time import at_least_ns, request_of, visible_ns, with
 from infprof.rules.setup_frames import NO_SETUP, SETUPS, setup_of_calls
 
 NEEDS: tuple[Need, ...] = ("stacks", "requests")
+USES_TRACER = False
 
 MIN_SHARE = 0.02
 """A kind of set-up below this share of the wall is not named (CATALOGUE IP-PY-007)."""

@@ -41,6 +41,7 @@ from infprof.rules.sampled_time import at_least_ns, visible_ns
 from infprof.rules.sleeps import Sleep, by_place, exposed_sleep_ns, is_sleep, unrecorded
 
 NEEDS: tuple[Need, ...] = ("requests",)
+USES_TRACER = False
 
 FIX_POLLING = Fix(
     text="Wait for the result itself: the waiter wakes as soon as it is there.",

@@ -39,6 +39,7 @@ from infprof.rules.serialising import serialising
 from infprof.rules.tokenizing import tokenizing
 
 NEEDS: tuple[Need, ...] = ("stacks",)
+USES_TRACER = False
 
 FIX = Fix(
     text="Work on the whole array at once; the loop then runs in C.",

@@ -33,6 +33,7 @@ from infprof.rules.finding import Finding, Fix, Saving, Unknown, Where
 from infprof.rules.host_code import place_text
 
 NEEDS: tuple[Need, ...] = ("requests",)
+USES_TRACER = False
 
 REPEATED_SHARE = 0.10
 """Below one repeat in ten a cache rarely pays for its memory and its staleness (CATALOGUE)."""

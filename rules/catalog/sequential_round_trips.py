@@ -36,6 +36,7 @@ from infprof.rules.sampled_reads import sampled_reads, sampled_reads_ns
 from infprof.rules.spans_of_samples import samples_within
 
 NEEDS: tuple[Need, ...] = ()
+USES_TRACER = False
 
 FIX = Fix(
     text="Issue the reads of one request together, over one client that keeps its connections.",

@@ -33,6 +33,7 @@ from infprof.rules.loop_report import exposed_ns
 from infprof.rules.tokenizing import tokenizing
 
 NEEDS: tuple[Need, ...] = ("stacks",)
+USES_TRACER = False
 
 COMPILED_SPEEDUP = 10
 """Rust tokenizers take about a tenth of the time of Python ones (CATALOGUE IP-PRE-003)."""

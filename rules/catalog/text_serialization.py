@@ -35,6 +35,7 @@ from infprof.rules.loop_report import exposed_ns
 from infprof.rules.serialising import serialises, serialising
 
 NEEDS: tuple[Need, ...] = ()
+USES_TRACER = False
 
 BINARY_SPEEDUP = 40
 """orjson from an array over ``json.dumps(x.tolist())``, as measured (CATALOGUE IP-PY-004)."""
