@@ -225,7 +225,8 @@ def compare_findings(result: Result, script: Script, findings: list[dict[str, An
         result.false = list(result.found)
     elif result.variant == "cured":
         severe = [one["rule"] for one in findings if one["severity"] in SEVERE]
-        result.false = [rule for rule in severe if rule == script.zoo["rule"]]
+        may_stay = script.zoo.get("rule_when_cured", False)
+        result.false = [one for one in severe if one == script.zoo["rule"] and not may_stay]
     elif result.planted:
         result.false = [one for one in result.found if one not in result.expected_rules]
         named = [

@@ -91,6 +91,8 @@ def _works_around(threads: list[Turns], outer: int, inner: int) -> bool:
             if first < after:  # what begins the turn, and what ends it, is no step
                 before, beyond = int(steps[first]) - start, end - int(steps[after - 1])
                 around += max(before - step, 0) + max(beyond - step, 0)
+            else:
+                around += end - start
     return turns >= FEW_TURNS and around >= OUTER_WORK * whole
 
 

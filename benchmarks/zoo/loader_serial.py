@@ -15,6 +15,7 @@ ZOO = {
     "also": [],
     "cured_stage": "compute",
     "healthy": False,
+    "rule_when_cured": True,  # on two cores, one worker cannot always keep up
     "cured_stage_also": ["preprocess"],
     "same_output": True,
 }
@@ -30,7 +31,7 @@ class Signals(Dataset):
         return self.count
 
     def __getitem__(self, index):
-        signal = np.random.default_rng(index).standard_normal(200_000)
+        signal = np.random.default_rng(index).standard_normal(100_000)
         spectrum = np.abs(np.fft.rfft(signal.reshape(-1, 500), axis=1))  # planted
         return torch.from_numpy(np.log1p(spectrum)[:, :250].astype(np.float32))  # planted
 
@@ -38,7 +39,7 @@ class Signals(Dataset):
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.body = nn.Sequential(nn.Linear(250, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU())
+        self.body = nn.Sequential(nn.Linear(250, 1536), nn.ReLU(), nn.Linear(1536, 256), nn.ReLU())
         self.head = nn.Linear(256, 12)
 
     def forward(self, x):

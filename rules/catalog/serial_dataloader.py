@@ -29,6 +29,7 @@ from infprof.profiler.events import Kind
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
+from infprof.rules.host_code import during, places
 
 NEEDS: tuple[Need, ...] = ("ops",)
 
@@ -116,5 +117,8 @@ def _finding(
             risk="Each worker holds a copy of the dataset object; never fork after CUDA is in use.",
             references=("https://docs.pytorch.org/docs/stable/data.html",),
         ),
-        where=evidence.top(rows),
+        where=(
+            *places(evidence, during(evidence, evidence.timeline.busy(rows)), most=3),
+            *evidence.top(rows, most=2),
+        ),
     )
