@@ -74,6 +74,7 @@ class StackSampler:
         """What the program's switch interval was before ours."""
         self._random = random.Random(0)  # the program's own random numbers stay as they are
         self._stopping = threading.Event()
+        self._sampled_ns = 0
         self._active = 0
         """Threads of the program that ran, or would have, at the last sample."""
         self._ended: threading.Event | None = None
@@ -138,6 +139,10 @@ class StackSampler:
     def _tick(self, due: int, interval: int) -> int:
         """Take one sample, once for each time it was due; returns when it was due last."""
         began, woke = thread_time_ns(), perf_counter_ns()
+        self.on_tick()
+        if not self.serving and woke - self._sampled_ns < STARTING_NS:
+            return woke  # in a hurry for something else than samples
+        self._sampled_ns = woke
         with self.lock, collection_postponed():
             rows = self._look(contended=woke - due > WAITED_NS)
         missed = min((woke - due) // interval, MOST_MISSED)
@@ -146,7 +151,6 @@ class StackSampler:
             for thread, call, state in rows:
                 self._rows.extend((time, thread, call, state))
         self.ticks += self.serving
-        self.on_tick()
         if len(self._rows) >= FLUSH_TICKS * WIDTH:
             self._flush()
         self.cost_ns += thread_time_ns() - began

@@ -42,6 +42,8 @@ def untraced(timeline: Timeline) -> tuple[Timeline, Breakdown] | None:
 def _inside_models(timeline: Timeline) -> Mapping[str, Mixture]:
     """For each model, how its calls in windows divide, shortened to what the others take."""
     seen = _in_windows(timeline)
+    if not seen.any():
+        return {}
     mixtures = defaultdict[str, Mixture](Mixture)
     traced = by_occupancy(_calls_alone(timeline, timeline.model_spans[seen]))
     names = {
