@@ -7,6 +7,7 @@ down as lines of JSON, so that what was seen survives a kill. Imports the standa
 from __future__ import annotations
 
 import os
+import sys
 from json import dumps  # the function itself, which the program's wrapped one is not
 from opcode import opname
 from pathlib import Path
@@ -54,6 +55,9 @@ def name_of(code: CodeType) -> str:
     return full.rpartition("<locals>.")[2]
 
 
+CONDITIONS_JUMP_BACK = sys.version_info < (3, 11)
+"""Then the end of a ``while`` loop is a condition like others, but for where it leads."""
+
 TURNS = "JUMP_BACKWARD", "POP_JUMP_BACKWARD", "JUMP_ABSOLUTE", "RESUME"
 
 
@@ -65,7 +69,10 @@ def _begins_turn(code: CodeType, offset: int) -> bool:
     """
     if not 0 <= offset < len(code.co_code):
         return False
-    return opname[code.co_code[offset]].startswith(TURNS)
+    name = opname[code.co_code[offset]]
+    if CONDITIONS_JUMP_BACK and name.startswith("POP_JUMP_IF"):
+        return 2 * code.co_code[offset + 1] < offset
+    return name.startswith(TURNS)
 
 
 class CallTree:

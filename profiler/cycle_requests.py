@@ -103,6 +103,8 @@ def _decodes(threads: list[Turns], outer: int) -> bool:
         for start, end, _ in _rows(one, outer):
             inside = (one.time_ns >= start) & (one.time_ns < end)
             sizes = one.size[inside]
+            if (sizes < 0).any():  # later ones are not asked for
+                continue
             total += 1
             grown += len(sizes) >= 4 and bool((np.diff(sizes) > 0).all())
     return total >= FEW_TURNS and grown >= 0.8 * total
