@@ -45,8 +45,8 @@ class Classifier(nn.Module):
     def __init__(self):
         super().__init__()
         self.embed = nn.Embedding(256, 64)
-        self.body = nn.GRU(64, 288, batch_first=True)
-        self.head = nn.Linear(288, 5)
+        self.body = nn.GRU(64, 224, batch_first=True)
+        self.head = nn.Linear(224, 5)
 
     def forward(self, tokens):
         return self.head(self.body(self.embed(tokens))[0][:, -1])
@@ -55,13 +55,13 @@ class Classifier(nn.Module):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cured", action="store_true", help="a faster writer, read one ahead")
-    parser.add_argument("--requests", type=int, default=110)
+    parser.add_argument("--requests", type=int, default=80)
     args = parser.parse_args()
     torch.manual_seed(0)
     model = Classifier().eval()
     path = os.path.join(tempfile.mkdtemp(), "documents")
     os.mkfifo(path)
-    writer = start("fifo", path, 0.01 if args.cured else 0.05, LENGTH)
+    writer = start("fifo", path, 0.01 if args.cured else 0.09, LENGTH)
     reader = ThreadPoolExecutor(1)
     coming = reader.submit(load, path) if args.cured else None
     clock = Clock("io")
