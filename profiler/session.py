@@ -157,10 +157,12 @@ class Session:
         ``is_outer`` if it is the first turn of a loop around those that counted so far."""
         if self.settled and not is_outer:
             return
-        with self.gate.turn, self.gate.lock:
+        with self.gate.lock:  # without the turn: who holds it may wait for this very cycle to end
             if thread in self.cycles.inside:
+                self.cycles.inside.discard(thread)
                 self.gate.leave(thread)
                 self.windows.after_request()
+        with self.gate.turn, self.gate.lock:
             if is_outer:
                 self.windows.begin_anew()
             if counts:
