@@ -49,6 +49,14 @@ def is_ours(file: str) -> bool:
     return known
 
 
+def raised_by_user(error: BaseException) -> bool:
+    """Whether the program's own code raised it, as a signal handler may at any moment."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and is_user(trace.tb_frame.f_code.co_filename)
+
+
 def name_of(code: CodeType) -> str:
     """The function's name as its author would say it."""
     full = getattr(code, "co_qualname", code.co_name)  # 3.11 and later

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from infprof.profiler.wrapping import hide_own_frame
@@ -19,6 +20,22 @@ def is_imported(module: Any) -> bool:
     )
 
 
+KEPT = (
+    ("torch._dynamo.utils", "unpatched_nn_module_call"),
+    ("torch._dynamo.variables.nn_module", "unpatched_nn_module_call"),
+    ("torch.fx._symbolic_trace", "_orig_module_call"),
+)
+"""Where torch keeps ``nn.Module.__call__`` as it is when these modules are imported: maybe ours."""
+
+
+def _give_back_originals() -> None:
+    for name, attribute in KEPT:
+        module: Any = sys.modules.get(name)
+        kept: Any = getattr(module, attribute, None)
+        if getattr(kept, "of_infprof", False):
+            setattr(module, attribute, kept.__wrapped__)
+
+
 class Compilers:
     """Tells when a compilation begins and ends, once torch.compile is there."""
 
@@ -31,6 +48,7 @@ class Compilers:
         """Call it now and then. Returns the class of compiled models when it has just begun."""
         if self._undo_export is None and is_imported(sys.modules.get("torch.export")):
             self._undo_export = self._watch_export(sys.modules["torch.export"])
+        _give_back_originals()
         modules = [sys.modules.get(name) for name in NEEDED]
         if self._handler is not None:
             if self._begin not in self._handler.start_callbacks:  # torch._dynamo.reset() drops all
@@ -84,7 +102,9 @@ class Compilers:
             handler.remove_end_callback(self._end)
 
     def _begin(self, _: Any) -> None:
-        self._begins()
+        with suppress(Exception):  # it would come out of torch.compile
+            self._begins()
 
     def _end(self, _: Any) -> None:
-        self._ends()
+        with suppress(Exception):
+            self._ends()

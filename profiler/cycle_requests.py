@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infprof.profiler.intervals import Int64Array
+from infprof.profiler.intervals import Int64Array, Intervals, holds, union
 from infprof.profiler.model_cycles import FIRST
 from infprof.profiler.phase import Phase
 from infprof.profiler.stacks import Calls
@@ -73,9 +73,31 @@ def _depth_of_request(threads: list[Turns]) -> int:
         return 0
     chosen = depths[-1]
     for outer in reversed(depths[:-1]):
-        if _works_around(threads, outer, chosen) or _decodes(threads, outer):
+        if not _holds(threads, outer, chosen):  # two loops, one after the other: the longer one
+            if _time(threads, outer) > _time(threads, chosen):
+                chosen = outer
+        elif _works_around(threads, outer, chosen) or _decodes(threads, outer):
             chosen = outer
     return chosen
+
+
+def _time(threads: list[Turns], depth: int) -> int:
+    return sum(end - start for one in threads for start, end, _ in _rows(one, depth))
+
+
+def _holds(threads: list[Turns], outer: int, inner: int) -> bool:
+    """Whether the inner loop mostly turns within turns of the outer one, from the first of these to
+    the last."""
+    total = held = 0
+    for one in threads:
+        turns = one.time_ns[one.depth == outer]
+        steps = one.time_ns[one.depth == inner]
+        if len(turns) > 1:
+            steps = steps[(steps >= turns[0]) & (steps < turns[-1])]
+            rows = np.array([row[:2] for row in _rows(one, outer)], np.int64).reshape(-1, 2)
+            total += len(steps)
+            held += int(holds(union(Intervals(rows[:, 0], rows[:, 1])), steps).sum())
+    return total > 0 and held > total / 2
 
 
 def _works_around(threads: list[Turns], outer: int, inner: int) -> bool:
@@ -91,8 +113,6 @@ def _works_around(threads: list[Turns], outer: int, inner: int) -> bool:
             if first < after:  # what begins the turn, and what ends it, is no step
                 before, beyond = int(steps[first]) - start, end - int(steps[after - 1])
                 around += max(before - step, 0) + max(beyond - step, 0)
-            else:
-                around += end - start
     return turns >= FEW_TURNS and around >= OUTER_WORK * whole
 
 

@@ -8,6 +8,7 @@ not import, nor imported for it, and each wrapper is taken away at the end. What
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import sys
 import threading
@@ -88,6 +89,8 @@ class EntryPoints:
                 wrapped = wrap(original, lambda: request.request(entry))
             else:
                 wrapped = self._timed(original, entry, stage)
+                if inspect.ismodule(owner) and not inspect.isfunction(original):
+                    wrapped = _Unbound(wrapped)
             self._replace(owner, attribute, wrapped)
         except (TypeError, AttributeError):  # a type written in C takes no attributes
             return True
@@ -139,8 +142,24 @@ class EntryPoints:
 
     def _leave_alone(self, wrapped: Any) -> None:
         for undo in self._undo:
-            if undo.__closure__ and any(cell.cell_contents is wrapped for cell in undo.__closure__):
+            cells = [cell.cell_contents for cell in undo.__closure__ or ()]
+            if any(getattr(cell, "call", cell) is wrapped for cell in cells):
                 undo()
+
+
+class _Unbound:
+    """Like a function of C, and unlike one of Python, it makes no method where a class has it."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self.call = call
+        functools.update_wrapper(self, call)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self.call(*args, **kwargs)
+        except BaseException as error:
+            hide_own_frame(error)
+            raise
 
 
 def _place(known: dict[tuple[CodeType, int], str]) -> str:

@@ -26,6 +26,7 @@ class GarbageCollections:
 
     def begin(self) -> None:
         """Be called by the collector."""
+        self._key = keys["python", NAME]
         gc.callbacks.append(self._called)
 
     def end(self) -> None:
@@ -39,7 +40,7 @@ class GarbageCollections:
             return
         end = perf_counter_ns()
         if end - self._start_ns >= LEAST_NS:
-            self._add_mark(keys["python", NAME], self._start_ns, end, this_thread.id, RANGE)
+            self._add_mark(self._key, self._start_ns, end, this_thread.id, RANGE)
 
 
 @contextmanager
@@ -51,11 +52,13 @@ def collection_postponed() -> Iterator[None]:
     program, or both threads wait for each other (CPython's issue 106883). 3.12 collects between
     instructions only.
     """
-    on = sys.version_info < (3, 12) and gc.isenabled()
-    if on:
-        gc.disable()
+    if sys.version_info >= (3, 12):
+        yield
+        return
+    usual = gc.get_threshold()
+    gc.set_threshold(0, *usual[1:])  # not ``disable``: the program may ask or say that meanwhile
     try:
         yield
     finally:
-        if on:
-            gc.enable()
+        if gc.get_threshold() == (0, *usual[1:]):
+            gc.set_threshold(*usual)

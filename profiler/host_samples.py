@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infprof.profiler.call_stages import CallStages, Label
-from infprof.profiler.intervals import Int64Array, Intervals, union
+from infprof.profiler.intervals import Int64Array, Intervals, holds, union
 from infprof.profiler.recording import Phase, Recording
 from infprof.profiler.stacks import Stacks
 
@@ -93,7 +93,5 @@ class HostSamples:
         for lane in np.unique(table.lane[warm]):
             mine = warm & (table.lane == lane)
             served = union(Intervals(table.start_ns[mine], table.end_ns[mine]))
-            place = np.searchsorted(served.start, self.time_ns, side="right") - 1
-            inside = (place >= 0) & (self.time_ns < served.end[np.maximum(place, 0)])
-            found |= (self.lane == lane) & inside
+            found |= (self.lane == lane) & holds(served, self.time_ns)
         return found

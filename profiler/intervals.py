@@ -79,6 +79,13 @@ def subtract(a: Intervals, b: Intervals) -> Intervals:
     return intersect(a, Intervals(outside.start[keep], outside.end[keep]))
 
 
+def holds(spans: Intervals, times: Int64Array) -> npt.NDArray[np.bool_]:
+    """Which of the times lie in a set."""
+    place = np.searchsorted(spans.start, times, side="right")
+    ends = np.append(np.iinfo(np.int64).min, spans.end)[place]
+    return np.asarray(times < ends, np.bool_)
+
+
 def length(spans: Intervals) -> int:
     """Total nanoseconds; of a set this is the time it covers."""
     return int((spans.end - spans.start).sum())

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from infprof.profiler import names
 from infprof.profiler.declared import Declared, Layer, declared
 from infprof.profiler.events import Kind
-from infprof.profiler.intervals import Intervals, gaps, joined
+from infprof.profiler.intervals import Intervals, gaps, holds, joined
 from infprof.profiler.mixture import Mixture
 from infprof.profiler.sampled_layers import sampled_leaves
 from infprof.profiler.timeline import Rows, Timeline
@@ -164,8 +164,7 @@ def _within_models(timeline: Timeline, rows: Rows) -> Rows:
     inside = np.zeros(len(rows), bool)
     for lane in np.unique(events.lane[models]):
         spans = timeline.busy(models[events.lane[models] == lane])
-        place = np.searchsorted(spans.start, events.start_ns[rows], side="right") - 1
-        within = (place >= 0) & (events.start_ns[rows] < spans.end[np.maximum(place, 0)])
+        within = holds(spans, events.start_ns[rows])
         inside |= within & (events.lane[rows] == lane)
     return rows[inside]
 

@@ -11,7 +11,7 @@ import os
 from array import array
 from json import dumps
 from pathlib import Path
-from threading import Lock, get_native_id, local
+from threading import RLock, get_native_id, local
 
 REQUEST = "request"
 """In place of a stage: this mark is a request, not a range."""
@@ -60,7 +60,7 @@ class Keys(dict[tuple[str, str], int]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lock = Lock()
+        self.lock = RLock()  # the collector may interrupt a thread in here, and mark its pause
 
     def __missing__(self, pair: tuple[str, str]) -> int:
         with self.lock:
@@ -110,6 +110,10 @@ class MarkFile:
             raise OSError("the disk is full")
         self.written += room
         self.dropped += count - room
+
+    def flush(self) -> None:
+        """Hand what is buffered to the system."""
+        self.text.flush()
 
     def close(self) -> None:
         """Close both files."""

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
-from infprof.profiler.call_tree import is_ours
+from infprof.profiler.call_tree import is_ours, raised_by_user
 from infprof.profiler.compilers import Compilers, is_imported
 from infprof.profiler.wrapping import hide_own_frame
 
@@ -54,7 +54,9 @@ class ModelCalls:
         """``torch.nn.Module``, once it is there."""
         self._found: set[type] = set()
         """Classes of models."""
-        self._compilers = Compilers(self._unwrap_all, self._wrap_again)
+        self._compilers = Compilers(self._compilation_begins, self._compilation_ends)
+        self._compiling = 0
+        """Compilations under way."""
         self._known_for = 0
         self.has_begun = self._ended = False
 
@@ -79,13 +81,16 @@ class ModelCalls:
 
     def _search(self) -> None:
         """Look for a new class at the next call of any module."""
-        if not self._ended:
-            self._wrap(self._base)
+        self._wrap(self._base)
 
-    def _wrap_again(self) -> None:
-        if not self._ended:
-            for kind in self._found:
-                self._wrap(kind)
+    def _compilation_begins(self) -> None:
+        self._compiling += 1
+        self._unwrap_all()
+
+    def _compilation_ends(self) -> None:
+        self._compiling = max(self._compiling - 1, 0)
+        for kind in list(self._found):
+            self._wrap(kind)
 
     def _unwrap_all(self) -> None:
         for kind in list(self._undo):
@@ -98,16 +103,16 @@ class ModelCalls:
 
     def _wrap(self, kind: Any) -> None:
         """Be told of the outermost calls of this class."""
-        if kind in self._undo:
+        if kind in self._undo or self._ended or self._compiling:
             return
         of_thread, original, own = self._of_thread, kind.__call__, "__call__" in vars(kind)
 
         @functools.wraps(original)
         def call(*args: Any, **kwargs: Any) -> Any:
             is_outermost = not (of_thread.is_open or self._ended or self._is_inner())
-            if is_outermost:
-                self._before(args, kwargs)
             try:
+                if is_outermost:
+                    self._before(args, kwargs)
                 if own:
                     return original(*args, **kwargs)
                 # asked for anew: who replaces ``nn.Module.__call__`` for a while (fx) sees it
@@ -119,6 +124,8 @@ class ModelCalls:
             finally:
                 if is_outermost:
                     self._after(args[0])
+
+        call.of_infprof = True  # type: ignore[attr-defined]
 
         def undo() -> bool:
             if vars(kind).get("__call__") is not call:  # somebody else has wrapped it since
@@ -141,6 +148,12 @@ class ModelCalls:
             outer = outer.f_back
         return outer is not None
 
+    def _give_up(self, error: Exception) -> None:
+        """Listen no more. What a signal handler of the program raised meanwhile is not ours."""
+        if raised_by_user(error):
+            raise error
+        self.end()
+
     def _before(self, args: Any, kwargs: Any) -> None:
         self._of_thread.is_open = True
         try:
@@ -152,8 +165,8 @@ class ModelCalls:
                     self._found.add(type(args[0]))
                     self._wrap(type(args[0]))
             self._listener.model_called(args[0], (*args[1:], *kwargs.values()), _caller())
-        except Exception:  # ours may never fail the program
-            self.end()
+        except Exception as error:  # ours may never fail the program
+            self._give_up(error)
 
     def _after(self, model: Any) -> None:
         self._of_thread.is_open = False
@@ -161,8 +174,8 @@ class ModelCalls:
             self._listener.model_returned(model)
             if self._known_for < SEARCHED_CALLS:
                 self._search()
-        except Exception:  # as above
-            self.end()
+        except Exception as error:  # as above
+            self._give_up(error)
 
 
 _in_between: dict[CodeType, bool] = {}

@@ -6,6 +6,7 @@ each turn is noted with the depth of its loop, and windows open and close at tur
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from random import SystemRandom
@@ -30,6 +31,9 @@ FEW_TASKS = 2
 
 KNOWN_PLACES = 400
 """So many calls are asked where they come from; after that each place has been seen."""
+
+MANY_TURNS = 50
+"""Of an inner loop, before the outer one may be taken for ended."""
 
 FINGERPRINTED_CALLS = 1_000
 ENOUGH_CALLS, SHORT_NS = 5_000, 5_000_000
@@ -56,6 +60,8 @@ class ModelCycles:
         self.places: dict[int, int] = {}
         """From which calls models were called, and how often among the first."""
         self._asked = self._fingerprinted = self._called = self._first_ns = 0
+        self._inner = self._most_inner = 0
+        """Turns of inner loops since the last one that counts, and the most there were before."""
         self.inside: set[int] = set()
         """Threads in a cycle that the session's gate knows of."""
         self.unit = FIRST
@@ -73,8 +79,8 @@ class ModelCycles:
         self._called += 1
         if self._called == 1:
             self._first_ns = now
-        elif self._called == ENOUGH_CALLS and now - self._first_ns < ENOUGH_CALLS * SHORT_NS:
-            self._session.stop_listening(f"after the first {ENOUGH_CALLS} model calls")
+        elif self._called >= ENOUGH_CALLS and now - self._first_ns < self._called * SHORT_NS:
+            self._session.stop_listening(f"after the first {self._called} model calls")
 
     def model_returned(self, model: Any) -> None:
         """It ended."""
@@ -90,6 +96,13 @@ class ModelCycles:
         self.inside.clear()
         return had_turned
 
+    def forget_ended_threads(self) -> None:
+        """A thread that ended in its last cycle is under way no more."""
+        for thread in list(self.inside):
+            if not os.path.exists(f"/proc/self/task/{thread}"):
+                self.inside.discard(thread)
+                self._session.gate.leave(thread)
+
     def _turn(self, thread: int, caller: FrameType) -> None:
         if sys.gettrace() is None:
             tasks = tasks_under_way()
@@ -101,11 +114,24 @@ class ModelCycles:
             depth = FIRST
         if depth is None or self.unit < 0:
             return
-        is_outer = depth < self.unit
-        if is_outer:
-            self.unit = depth
-        self._session.turn(thread, depth <= self.unit, is_outer)
+        if depth != FIRST:  # the first call may be this thread's last: it may hold up nobody
+            is_new = self._is_new_unit(depth)
+            self._session.turn(thread, depth <= self.unit, is_new)
         self._session.add_mark(keys[TURN, ""], perf_counter_ns(), depth, thread, RANGE)
+
+    def _is_new_unit(self, depth: int) -> bool:
+        """Whether the loop at this depth is the one to count from now on: one around those so far,
+        or one inside that turns on and on, the outer one having ended (a warm-up)."""
+        if depth > self.unit:
+            self._inner += 1
+            if self._inner <= max(MANY_TURNS, 3 * self._most_inner):
+                return False
+        elif depth == self.unit:
+            self._most_inner = max(self._most_inner, self._inner)
+            self._inner = 0
+            return False
+        self.unit, self._inner, self._most_inner = depth, 0, 0
+        return True
 
     def _note_place(self, caller: FrameType) -> None:
         if self._asked < KNOWN_PLACES:

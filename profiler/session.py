@@ -99,7 +99,10 @@ class Session:
         """A child that inherits a running tracer crashes or hangs: end the window here. And Python
         warns of threads that a fork does not copy: ours makes a break."""
         self.sampler.pause()
+        with self.calls_lock:  # what is buffered would be written by both
+            self.sampler.calls.flush()
         with self.gate.lock:
+            self.file.flush()
             if self.windows.is_open:
                 self.notes["fork"] = "the program forked in a window, which had to end there"
                 self.windows.schedule.stop_window()
@@ -115,6 +118,7 @@ class Session:
         annotate.send_marks_to(None, self._flush)
         self._unhook()
         self.ended = self.settled = True
+        self.marks = []
         self.gate = Gate()
         if self.windows.done:
             let_forked_child_exit()
@@ -150,7 +154,7 @@ class Session:
             self.gate.leave(thread)
             if phase == Phase.COLD:
                 self.windows.schedule.cold_took(end_ns - start_ns)
-            self.windows.after_request()
+            self.windows.after_request(True)
 
     def turn(self, thread: int, counts: bool, is_outer: bool) -> None:
         """A loop around a model's call turns: one that ``counts`` for the schedule of windows, and
@@ -161,7 +165,8 @@ class Session:
             if thread in self.cycles.inside:
                 self.cycles.inside.discard(thread)
                 self.gate.leave(thread)
-                self.windows.after_request()
+                self.windows.after_request(counts)
+            self.cycles.forget_ended_threads()
         with self.gate.turn, self.gate.lock:
             if is_outer:
                 self.windows.begin_anew()
@@ -173,12 +178,17 @@ class Session:
 
     def stop_listening(self, when: str) -> None:
         """Model calls are known well enough: the rest of the program runs without our hooks."""
+        if self.windows.is_open:  # a turn is needed to close it
+            return
         self.models.end()
         if self.cycles.unit >= 0:
             self.notes["enough"] = f"requests were told apart no more {when}, to keep the cost down"
 
     def add_mark(self, key: int, start: int, end: int, thread: int, last: int) -> None:
-        """Note one mark (``marks``: five integers)."""
+        """Note one mark (``marks``: five integers); in a forked child, which may have kept a
+        wrapper of an entry point, nothing."""
+        if self.ended:
+            return
         self.marks.extend((key, start, end, thread, last))
         if len(self.marks) >= BLOCK or start - self.flushed_ns > FLUSH_NS:
             self._flush()
@@ -210,6 +220,8 @@ class Session:
 
     def _flush(self) -> None:
         """Write the marks out. Other threads may append meanwhile: only a counted prefix goes."""
+        if os.getpid() != self.pid:
+            return
         with self.gate.lock:
             began = perf_counter_ns()
             count = len(self.marks)

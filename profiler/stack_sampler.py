@@ -36,6 +36,9 @@ seconds gets hundreds, which cost 1 to 3 % while they last; a long run pays litt
 WAITED_NS = 1_000_000
 """A sampler that wakes later than this waited for the interpreter: another thread held it."""
 
+ENOUGH_NS = 1_000_000_000
+"""After the last sample: awake only to keep out of a compiler's sight."""
+
 SHORT_SWITCH = 1e-4
 
 MOST_MISSED = 200
@@ -81,11 +84,14 @@ class StackSampler:
         """Set by our thread as its last act; ``None`` while there is none."""
 
     def start(self) -> None:
-        """Begin, or go on after a pause."""
+        """Begin, or go on after a pause; two threads that fork at once begin it once."""
+        with self.lock:
+            if self._ended is not None:
+                return
+            ended = self._ended = threading.Event()
         self._stopping.clear()
-        self._ended = threading.Event()
         # not a threading.Thread: the program would find one more of those than it made
-        start_new_thread(self._loop, (self._ended,))
+        start_new_thread(self._loop, (ended,))
 
     def pause(self) -> bool:
         """End the thread; False where it hangs, or there is none."""
@@ -106,7 +112,8 @@ class StackSampler:
     def _loop(self, ended: threading.Event) -> None:
         due = perf_counter_ns()
         try:
-            while interval := self._interval():
+            while True:
+                interval = self._interval()
                 self._ask_shortly(self._active <= 1)
                 due += int(interval * self._random.uniform(0.6, 1.4))  # in step with nothing
                 pause = max(due - perf_counter_ns(), 0) / 1e9
@@ -131,17 +138,21 @@ class StackSampler:
                 sys.setswitchinterval(self._usual_switch)
             self._usual_switch = None
 
-    def _interval(self) -> int | None:
+    def _interval(self) -> int:
         if not self.serving:
             return HURRIED_NS if self.in_a_hurry else STARTING_NS
-        return next((interval for ticks, interval in PACE if self.ticks < ticks), None)
+        return next((interval for ticks, interval in PACE if self.ticks < ticks), ENOUGH_NS)
 
     def _tick(self, due: int, interval: int) -> int:
         """Take one sample, once for each time it was due; returns when it was due last."""
         began, woke = thread_time_ns(), perf_counter_ns()
-        self.on_tick()
-        if not self.serving and woke - self._sampled_ns < STARTING_NS:
-            return woke  # in a hurry for something else than samples
+        try:
+            self.on_tick()
+        except Exception as error:  # samples are worth having without it
+            self.failure = f"{type(error).__name__}: {error}"
+        early = not self.serving and woke - self._sampled_ns < STARTING_NS
+        if early or interval == ENOUGH_NS:  # awake for something else than samples
+            return woke
         self._sampled_ns = woke
         with self.lock, collection_postponed():
             rows = self._look(contended=woke - due > WAITED_NS)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infprof.profiler.breakdown import Breakdown, by_occupancy
-from infprof.profiler.intervals import Intervals, union
+from infprof.profiler.intervals import Intervals, holds, union
 from infprof.profiler.mixture import Mixture
 from infprof.profiler.phase import Phase
 from infprof.profiler.recording import Requests
@@ -86,8 +86,7 @@ def _means(timeline: Timeline, name: str, seen: npt.NDArray[np.bool_]) -> tuple[
     mine = np.array([timeline.name(row) == name for row in rows], bool)
     plain = table.phase == Phase.PLAIN
     served = union(Intervals(table.start_ns[plain], table.end_ns[plain]))
-    place = np.searchsorted(served.start, starts, side="right")
-    in_plain = np.append(np.iinfo(np.int64).min, served.end)[place] > starts
+    in_plain = holds(served, starts)
     lengths = length[mine & in_plain & ~seen], length[mine & seen]
     means = [float(one.mean()) if len(one) else 0.0 for one in lengths]
     return means[0], means[1]

@@ -9,6 +9,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from infprof.profiler import annotate
+from infprof.profiler.call_tree import raised_by_user
 from infprof.profiler.collectors.kernels import Window
 from infprof.profiler.gate import SECONDS, Gate
 from infprof.profiler.phase import Phase
@@ -81,10 +82,11 @@ class Windows:
             return Phase.TRACED
         return Phase.PLAIN if phase == Phase.TRACED else phase
 
-    def after_request(self) -> None:
-        """Close the window if that was its last request and none is under way."""
+    def after_request(self, whole: bool) -> None:
+        """Close the window if that was its last request and none is under way; if not a ``whole``
+        one ended, only if the window is old."""
         if self.is_open and self.gate.is_empty:
-            if self.schedule.window_is_over or self._is_long():
+            if (whole and self.schedule.window_is_over) or self._is_long():
                 self.schedule.stop_window()
                 self.close()
 
@@ -94,6 +96,8 @@ class Windows:
         try:
             self._window = Window(self._yield_to_user)
         except Exception as reason:  # whatever torch says, it may not reach the program
+            if raised_by_user(reason):
+                raise
             self.notes["kernels"] = str(reason)
             self.schedule.stop_window()
             return

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from infprof.profiler.intervals import Intervals
+from infprof.profiler.intervals import Intervals, holds
 from infprof.profiler.stacks import Place
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Unknown, Where
@@ -38,9 +38,7 @@ def samples_of(
 def during(evidence: Evidence, spans: Intervals) -> Mask:
     """The samples taken within these spans, a set, on any thread that served a request."""
     samples = evidence.timeline.samples
-    place = np.searchsorted(spans.start, samples.time_ns, side="right")
-    ends = np.append(np.iinfo(np.int64).min, spans.end)[place]
-    chosen: Mask = samples.of_requests & (samples.time_ns < ends)
+    chosen: Mask = samples.of_requests & holds(spans, samples.time_ns)
     return chosen
 
 

@@ -40,17 +40,28 @@ def test_short_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_collector_is_put_back_as_it_was(enabled: bool) -> None:
-    was = gc.isenabled()
+    was, usual = gc.isenabled(), gc.get_threshold()
     try:
         gc.enable() if enabled else gc.disable()
         with collection_postponed():
-            assert gc.isenabled() is (enabled and sys.version_info >= (3, 12))
-        assert gc.isenabled() is enabled
+            assert gc.isenabled() is enabled  # the program may ask meanwhile
+            assert (gc.get_threshold()[0] == 0) is (sys.version_info < (3, 12))
+        assert gc.get_threshold() == usual
         with pytest.raises(ZeroDivisionError), collection_postponed():
             raise ZeroDivisionError
-        assert gc.isenabled() is enabled
+        assert gc.get_threshold() == usual
     finally:
         gc.enable() if was else gc.disable()
+
+
+def test_a_threshold_that_the_program_sets_meanwhile_stays() -> None:
+    usual = gc.get_threshold()
+    try:
+        with collection_postponed():
+            gc.set_threshold(123)
+        assert gc.get_threshold()[0] == 123
+    finally:
+        gc.set_threshold(*usual)
 
 
 def test_none_begins_while_frames_of_other_threads_are_read() -> None:
@@ -73,10 +84,9 @@ def test_none_begins_while_frames_of_other_threads_are_read() -> None:
 
     try:
         with collection_postponed():
-            gc.set_threshold(1)
             gc.callbacks.append(called)
             for frame in sys._current_frames().values():
-                names = [frame.f_code.co_name, [[] for _ in range(50)]]
+                names = [frame.f_code.co_name, [[] for _ in range(5000)]]
                 assert names
             gc.callbacks.remove(called)
             gc.set_threshold(*usual)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import traceback
 from collections.abc import Iterator
@@ -210,7 +211,7 @@ def test_the_search_ends_when_nothing_new_comes() -> None:
 def test_a_failure_of_the_listener_ends_the_watch_and_no_more() -> None:
     class Broken(Heard):
         def model_called(self, *_: Any) -> None:
-            raise ZeroDivisionError
+            json.loads("{")  # raised in a file that is not the program's
 
     model = Small()
     with listening(Broken()):
@@ -218,3 +219,14 @@ def test_a_failure_of_the_listener_ends_the_watch_and_no_more() -> None:
         assert_untouched(model)
         model(ONE)
     assert_untouched(model)
+
+
+def test_what_a_signal_handler_raises_meanwhile_is_the_program_s() -> None:
+    class Interrupted(Heard):
+        def model_called(self, *_: Any) -> None:
+            raise TimeoutError
+
+    model = Small()
+    with listening(Interrupted()):
+        with pytest.raises(TimeoutError):
+            model(ONE)
