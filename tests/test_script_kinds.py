@@ -135,3 +135,36 @@ def time_to_work(folder: Path) -> None:
     marks = folder / "out" / "recording" / "raw" / "marks.bin"
     while not marks.exists() or marks.stat().st_size < 20_000:
         pass
+
+
+def test_a_forked_child_leaves_its_parent_s_recording_alone(tmp_path: Path) -> None:
+    text = """
+    import os, sys
+    from time import sleep
+    import infprof
+
+    for n in range(4):
+        with infprof.request():
+            sleep(0.001)
+    if os.fork() == 0:
+        for n in range(30): sleep(0.001)
+        sys.exit(0)
+    os.wait()
+    with infprof.annotate("mine", stage="io"):
+        sleep(0.001)
+    """
+    both = run_both(tmp_path, text)
+    assert both.recording.header.requests_seen == 4 and len(both.recording.requests) == 4
+    names = list(both.recording.events.names)
+    assert "mine" in names and sum(name.startswith("time.sleep in") for name in names) == 2
+
+
+def test_a_function_of_c_that_a_class_holds_is_no_method(tmp_path: Path) -> None:
+    text = """
+    import time
+    class Clock:
+        sleep = time.sleep
+    Clock().sleep(0.001)
+    print("slept")
+    """
+    run_both(tmp_path, text)
