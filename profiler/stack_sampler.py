@@ -114,7 +114,7 @@ class StackSampler:
         try:
             while True:
                 interval = self._interval()
-                self._ask_shortly(self._active <= 1)
+                self._ask_shortly(self.serving and self._active <= 1)
                 due += int(interval * self._random.uniform(0.6, 1.4))  # in step with nothing
                 pause = max(due - perf_counter_ns(), 0) / 1e9
                 if self._beats.wait(self._stopping.wait, pause):

@@ -13,10 +13,12 @@ from pathlib import Path
 from infprof.profiler.clock import now_ns
 from infprof.profiler.probes.quiet_files import read
 
-RATE = 100
-"""Looks a second, shared by all processes: each takes 0.2 to 0.5 ms of CPU a process."""
+RATE = 40
+"""Samples a second of all processes together: at 100, the 4 to 6 % of a core that it takes made
+DataLoader workers on two cores keep their reader waiting."""
 
 LOWEST_RATE = 10
+"""Of one process: less says nothing of a run of some seconds."""
 LONGEST_S = 60
 MOST_MEMORY_BYTES = 300 << 20
 """It keeps all that it saw in memory; a program with many processes fills that in seconds."""
