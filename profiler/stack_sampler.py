@@ -94,16 +94,16 @@ class StackSampler:
         start_new_thread(self._loop, (ended,))
 
     def pause(self) -> bool:
-        """End the thread; False where it hangs, or there is none."""
+        """End the thread, if there is one; False where it hangs."""
         ended, self._ended = self._ended, None
         if ended is None:
-            return False
+            return True
         self._stopping.set()
         return ended.wait(2.0)
 
     def stop(self) -> None:
         """End, and write what is left."""
-        if self.pause():
+        if self.pause() and not self._file.closed:
             self._flush()
             self._file.close()
             self._beats.close()
