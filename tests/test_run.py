@@ -55,8 +55,9 @@ def loop():
 threading.Thread(target=loop, daemon=True).start()
 started.wait(); print('main ends')""",
     "thread goes on": """
-def loop(): [serve(n) for n in range(1000)]; print('thread ends')
-threading.Thread(target=loop).start(); print('main ends')""",
+said = threading.Event()
+def loop(): [serve(n) for n in range(1000)]; said.wait(); print('thread ends')
+threading.Thread(target=loop).start(); print('main ends'); said.set()""",
     "thread raises": """
 sys.setswitchinterval(10)
 thread = threading.Thread(target=lambda: serve(None), name='worker'); thread.start(); thread.join()

@@ -43,6 +43,9 @@ MOST_WORKERS = 8
 """Workers the advice names at most: beyond, memory and shared-memory copies usually cost more than
 the overlap brings."""
 
+HAND_OVER_SHARE = 0.10
+"""A batch that is ready still has to be taken over from its worker: a few milliseconds."""
+
 CODE = """\
 from torch.utils.data import DataLoader
 
@@ -67,7 +70,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             "on the thread that drives the model (num_workers=0)",
         )  # fmt: skip
     stalled = evidence.exposed_part_ns(parallel, "preprocess")
-    if stalled:
+    if evidence.share(stalled) >= HAND_OVER_SHARE:
         yield _finding(
             evidence, parallel, stalled, Saving(0, stalled, "C"),
             "Keep enough DataLoader workers alive",
