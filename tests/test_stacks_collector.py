@@ -27,7 +27,8 @@ from infprof.profiler.stacks import CallsBuilder, Place, State
 from tests.programs import INFPROF, start, write
 
 POOL = """
-import multiprocessing, sys, time, torch
+import multiprocessing, sys, time
+import torch
 
 def begin():
     global model
@@ -237,6 +238,7 @@ def test_output_cut_short_is_noted(
 @with_py_spy
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_run_records_its_workers(tmp_path: Path, method: str) -> None:
+    pytest.importorskip("torch")
     write(tmp_path, POOL)
     ran = start([*INFPROF, "run", "-o", "out", "script.py", method], tmp_path)
     assert (ran.code, ran.out) == (0, b"780\n"), ran.err.decode()

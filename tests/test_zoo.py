@@ -70,6 +70,7 @@ def catalogued() -> set[str]:
 
 @pytest.mark.parametrize("name", ["normalise_loops", "topk_sorted", "conv_steady"])
 def test_slow_and_cured_give_the_same_answers(name: str) -> None:
+    pytest.importorskip("torch")
     (script,) = scripts([name])
     slow, cured = (bare(script, *options) for options in ((), ("--cured",)))
     assert script.zoo["same_output"]
