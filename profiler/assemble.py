@@ -29,7 +29,13 @@ from infprof.profiler.recording import (
     Subject,
     Window,
 )
-from infprof.profiler.session_files import SessionFacts, read_beats, read_facts, read_stacks
+from infprof.profiler.session_files import (
+    SampledStacks,
+    SessionFacts,
+    read_beats,
+    read_facts,
+    read_stacks,
+)
 from infprof.profiler.stack_join import join
 from infprof.profiler.stacks import Stacks
 
@@ -74,12 +80,12 @@ def assemble(
     parts = Parts()
     for window in session.windows:
         _window(folder, window, parts, header)
-    marks = Marks.read(folder)
-    requests = _requests(folder, marks, parts, session, header)
+    marks, own = Marks.read(folder), read_stacks(folder)
+    requests = _requests(own, marks, parts, session, header)
     header.requests_seen = max(session.requests_seen, len(requests))
     _ranges(marks, parts, session.pid)
     samples = _samples(header, sampled)
-    stacks = _stacks(folder, parts, session, header, sampled, requests)
+    stacks = _stacks(folder, own, parts, session, header, sampled, requests)
     _merge_machine(header.machine, session.machine)
     header.lanes = parts.lanes
     events = concatenate(parts.events)
@@ -98,13 +104,8 @@ WHOLE_RUN = (
 )
 
 
-def _whole_run(folder: Path, session: SessionFacts) -> tuple[int, ...] | None:
-    own = read_stacks(folder)
-    return whole_run(own.rows, own.calls.build(), session.pid)
-
-
 def _requests(
-    folder: Path, marks: Marks, parts: Parts, session: SessionFacts, header: Header
+    own: SampledStacks, marks: Marks, parts: Parts, session: SessionFacts, header: Header
 ) -> Requests:
     """Those that the program marked; where it marked none, the turns of its model loops."""
     windows = [(one.start_ns, one.end_ns) for one in header.windows]
@@ -114,7 +115,7 @@ def _requests(
         if rows:
             header.settings["requests"] = "model loop"
             header.settings["loop_tasks"] = session.loop_tasks
-        elif one := _whole_run(folder, session):
+        elif one := whole_run(own.rows, own.calls.build(), session.pid):
             rows = [(*one, 0)]
             header.settings["requests"] = "whole run"
             header.notes.append(_note("whole-run", WHOLE_RUN))
@@ -145,13 +146,13 @@ MOST_PLACES = 10
 
 def _stacks(
     folder: Path,
+    own: SampledStacks,
     parts: Parts,
     session: SessionFacts,
     header: Header,
     sampled: dict[str, Facts | str],
     requests: Requests,
 ) -> Stacks:
-    own = read_stacks(folder)
     often = max(session.model_calls.values(), default=0) / MOST_PLACES
     header.model_calls = sorted(
         {

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from infprof.profiler.call_stages import CallStages, Label
 from infprof.profiler.intervals import Int64Array, Intervals, holds, union
-from infprof.profiler.recording import Phase, Recording
+from infprof.profiler.recording import Recording
 from infprof.profiler.stacks import Stacks
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class HostSamples:
     def of_requests(self) -> Mask:
         """Which samples caught a thread serving a warm request, traced or not."""
         table, found = self.recording.requests, np.zeros(len(self), bool)
-        warm = np.isin(table.phase, (int(Phase.PLAIN), int(Phase.TRACED)))
+        warm = table.warm
         for lane in np.unique(table.lane[warm]):
             mine = warm & (table.lane == lane)
             served = union(Intervals(table.start_ns[mine], table.end_ns[mine]))

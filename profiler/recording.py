@@ -162,6 +162,11 @@ class Requests:
     def __len__(self) -> int:
         return len(self.start_ns)
 
+    @property
+    def warm(self) -> npt.NDArray[np.bool_]:
+        """Which ran after the warm-up, traced or not."""
+        return np.isin(self.phase, (int(Phase.PLAIN), int(Phase.TRACED)))
+
     @classmethod
     def of(cls, rows: Sequence[tuple[int, ...]]) -> Requests:
         """From rows of (start_ns, end_ns, lane, phase, failed), and ``content`` where known."""

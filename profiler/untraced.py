@@ -83,7 +83,7 @@ def _means(timeline: Timeline, name: str, seen: npt.NDArray[np.bool_]) -> tuple[
     """Mean length of a model's calls in untraced requests and in windows; 0 where none were."""
     rows, table = timeline.model_spans, timeline.recording.requests
     starts, length = timeline.events.start_ns[rows], timeline.durations(rows)
-    mine = np.array([timeline.name(row) == name for row in rows], bool)
+    mine = timeline.label(rows, lambda text: text) == name
     plain = table.phase == Phase.PLAIN
     served = union(Intervals(table.start_ns[plain], table.end_ns[plain]))
     in_plain = holds(served, starts)

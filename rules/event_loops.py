@@ -10,9 +10,9 @@ import numpy as np
 from infprof.profiler.call_stages import MODEL_FILE, frame_text
 from infprof.profiler.events import STAGES, Kind
 from infprof.profiler.intervals import Int64Array, Intervals, clip, intersect, length, union
-from infprof.profiler.recording import Phase
 from infprof.profiler.stacks import State
 from infprof.profiler.timeline import Rows
+from infprof.rules.call_masks import under
 from infprof.rules.evidence import Evidence
 from infprof.rules.host_code import Mask
 
@@ -54,13 +54,7 @@ def running_model(evidence: Evidence) -> Mask:
 
 
 def _with_frame(evidence: Evidence, pattern: re.Pattern[str]) -> Mask:
-    calls = evidence.timeline.samples.stacks.calls
-    found = np.zeros(len(calls) + 1, bool)  # the last is the parent of the outermost: -1
-    for call in range(len(calls)):
-        matches = pattern.search(frame_text(calls.place(call))) is not None
-        found[call] = found[calls.parent[call]] or matches
-    hit: Mask = found[evidence.timeline.samples.stacks.call]
-    return hit
+    return under(evidence, lambda place: pattern.search(frame_text(place)) is not None)
 
 
 def holds(evidence: Evidence, lane: int) -> Intervals | None:
@@ -83,7 +77,7 @@ def overlap(evidence: Evidence, lane: int, held: Intervals) -> Overlap:
     them wait. So whose it is need not be known.
     """
     table = evidence.recording.requests
-    mine = np.isin(table.phase, (int(Phase.PLAIN), int(Phase.TRACED))) & (table.lane == lane)
+    mine = table.warm & (table.lane == lane)
     start, end = table.start_ns[mine], table.end_ns[mine]
     each = [length(clip(held, *one)) for one in zip(start.tolist(), end.tolist(), strict=True)]
     served = length(intersect(held, union(Intervals(start, end))))

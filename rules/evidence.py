@@ -14,7 +14,7 @@ from infprof.profiler import names
 from infprof.profiler.breakdown import Breakdown
 from infprof.profiler.device import DeviceFacts
 from infprof.profiler.events import Flag, Kind
-from infprof.profiler.intervals import Intervals, intersect, length, union
+from infprof.profiler.intervals import Intervals, holds, intersect, length, union
 from infprof.profiler.latency import Latency
 from infprof.profiler.recording import Header, Recording
 from infprof.profiler.timeline import Rows, Timeline
@@ -74,11 +74,8 @@ class Evidence:
 
     def inside(self, rows: Rows) -> Rows:
         """The rows that start within an explained request."""
-        if not len(self.covered.start):
-            return rows[:0]
-        starts = self.timeline.events.start_ns[rows]
-        place = np.searchsorted(self.covered.start, starts, side="right") - 1
-        return rows[(place >= 0) & (starts < self.covered.end[np.maximum(place, 0)])]
+        chosen: Rows = rows[holds(self.covered, self.timeline.events.start_ns[rows])]
+        return chosen
 
     def rows(
         self, kind: Kind, classify: Callable[[str], str | None] | None = None, *labels: str

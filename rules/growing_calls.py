@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from infprof.profiler.intervals import Int64Array
-from infprof.profiler.recording import Phase
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence
 
@@ -96,9 +95,7 @@ def extra_ns(evidence: Evidence, found: list[Decoding], steps: Steps) -> int:
 
 
 def _warm(evidence: Evidence) -> Rows:
-    return np.flatnonzero(
-        np.isin(evidence.recording.requests.phase, (int(Phase.PLAIN), int(Phase.TRACED)))
-    )
+    return np.flatnonzero(evidence.recording.requests.warm)
 
 
 def _decoding(evidence: Evidence, calls: Rows) -> Decoding:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from infprof.profiler.intervals import Intervals, length, union
-from infprof.profiler.recording import Phase
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Unknown
 
@@ -45,5 +44,4 @@ def mean_load(evidence: Evidence, name: str) -> float | None:
 
 def _warm(evidence: Evidence) -> Intervals:
     table = evidence.recording.requests
-    warm = np.isin(table.phase, (int(Phase.PLAIN), int(Phase.TRACED)))
-    return Intervals(table.start_ns[warm], table.end_ns[warm])
+    return Intervals(table.start_ns[table.warm], table.end_ns[table.warm])

@@ -8,22 +8,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from infprof.profiler.intervals import Intervals
-from infprof.profiler.recording import Phase
+from infprof.profiler.intervals import holds
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Unknown
 from infprof.rules.host_code import Mask, sampled_ns
 from infprof.rules.host_time import MODEL_KERNELS
-
-
-def within(times: npt.NDArray[np.int64], spans: Intervals) -> Mask:
-    """Which times lie in a set."""
-    if not len(spans.start):
-        return np.zeros(len(times), bool)
-    place = np.searchsorted(spans.start, times, side="right") - 1
-    inside: Mask = (place >= 0) & (times < spans.end[np.maximum(place, 0)])
-    return inside
 
 
 def visible_ns(evidence: Evidence, mask: Mask, what: str) -> int:
@@ -37,10 +27,10 @@ def visible_ns(evidence: Evidence, mask: Mask, what: str) -> int:
     if evidence.share(time_ns) < GATE_SHARE or not evidence.timeline.has_device:
         return time_ns
     times = samples.time_ns[mask & samples.of_requests]
-    times = times[within(times, evidence.covered)]
+    times = times[holds(evidence.covered, times)]
     if not len(times):
         raise Unknown(f"no sample of {what} fell into a traced request, so kernels may hide it")
-    hidden = within(times, evidence.breakdown.exposed_intervals(*MODEL_KERNELS))
+    hidden = holds(evidence.breakdown.exposed_intervals(*MODEL_KERNELS), times)
     return time_ns * int((~hidden).sum()) // len(times)
 
 
@@ -53,7 +43,7 @@ def request_of(evidence: Evidence) -> npt.NDArray[np.int64]:
     """For each sample the warm request that it caught, as a row of the table; -1 for none."""
     table, samples = evidence.recording.requests, evidence.timeline.samples
     found = np.full(len(samples), -1, np.int64)
-    warm = np.isin(table.phase, (int(Phase.PLAIN), int(Phase.TRACED)))
+    warm = table.warm
     for lane in np.unique(table.lane[warm]):
         rows = np.flatnonzero(warm & (table.lane == lane))
         mine = np.flatnonzero(samples.of_requests & (samples.lane == lane))

@@ -13,7 +13,7 @@ from infprof.profiler.names import short_name
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence
 from infprof.rules.host_code import Mask
-from infprof.rules.sampled_time import within
+from infprof.rules.spans_of_samples import samples_within
 
 SLEEPS = re.compile(r"^(time\.sleep\b|<built-in function sleep>)")
 """Ranges around ``time.sleep``, and how torch's tracer names the function."""
@@ -94,10 +94,7 @@ def unrecorded(evidence: Evidence, sleeping: Mask) -> Mask:
     timeline, samples = evidence.timeline, evidence.timeline.samples
     rows = timeline.by_kind[Kind.RANGE]
     rows = rows[timeline.label(rows, lambda name: "sleep" if SLEEPS.search(name) else "") != ""]
-    rest = sleeping.copy()
-    for lane in np.unique(timeline.events.lane[rows]):
-        spans = timeline.busy(rows[timeline.events.lane[rows] == lane])
-        rest &= ~((samples.lane == lane) & within(samples.time_ns, spans))
+    rest = sleeping & ~samples_within(evidence, rows)
     names = {timeline.name(row) for row in rows}
     known = [
         call

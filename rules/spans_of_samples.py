@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from infprof.profiler.intervals import holds
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence
 from infprof.rules.host_code import Mask
@@ -15,9 +16,5 @@ def samples_within(evidence: Evidence, rows: Rows) -> Mask:
     found: Mask = np.zeros(len(samples), bool)
     for lane in np.unique(events.lane[rows]):
         spans = evidence.timeline.busy(rows[events.lane[rows] == lane])
-        if not len(spans.start):
-            continue
-        place = np.searchsorted(spans.start, samples.time_ns, side="right") - 1
-        inside = (place >= 0) & (samples.time_ns < spans.end[np.maximum(place, 0)])
-        found |= (samples.lane == lane) & inside
+        found |= (samples.lane == lane) & holds(spans, samples.time_ns)
     return found

@@ -30,13 +30,14 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from infprof.profiler.intervals import holds
 from infprof.rules.catalog import reloaded_model
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown, Where
 from infprof.rules.host_code import Mask, places, require_samples
 from infprof.rules.host_time import named_rows
-from infprof.rules.sampled_time import at_least_ns, request_of, visible_ns, within
+from infprof.rules.sampled_time import at_least_ns, request_of, visible_ns
 from infprof.rules.setup_frames import NO_SETUP, SETUPS, setup_of_calls
 
 NEEDS: tuple[Need, ...] = ("stacks", "requests")
@@ -105,8 +106,8 @@ def _kinds(evidence: Evidence) -> npt.NDArray[np.int64]:
     if _model_is_reloaded(evidence):
         loads = named_rows(evidence, lambda name, _: bool(reloaded_model.LOADS.search(name)))
         _, bursts = reloaded_model.weight_bursts(evidence)
-        kinds[within(samples.time_ns, evidence.timeline.busy(loads))] = NO_SETUP
-        kinds[within(samples.time_ns, bursts)] = NO_SETUP
+        kinds[holds(evidence.timeline.busy(loads), samples.time_ns)] = NO_SETUP
+        kinds[holds(bursts, samples.time_ns)] = NO_SETUP
         of_model = [kind for kind, one in enumerate(SETUPS) if one.is_model]
         kinds[np.isin(kinds, of_model)] = NO_SETUP
     return kinds

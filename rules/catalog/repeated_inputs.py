@@ -27,7 +27,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from infprof.profiler.intervals import Int64Array
-from infprof.profiler.recording import Phase
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown, Where
 from infprof.rules.host_code import place_text
@@ -101,7 +100,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 def known_contents(evidence: Evidence) -> Int64Array:
     """What the warm requests gave to the model, in order, where it is known."""
     table = evidence.recording.requests
-    warm = np.isin(table.phase, (int(Phase.PLAIN), int(Phase.TRACED))) & ~table.failed
+    warm = table.warm & ~table.failed
     known: Int64Array = table.content[warm & (table.content != -1)]
     return known
 
