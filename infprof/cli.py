@@ -45,6 +45,14 @@ def _fail(line: str) -> NoReturn:
     sys.exit(2)
 
 
+_tables = click.option(
+    "--tables",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Your own libraries' stages, beside the known ones (JSON; see docs/how-it-works.md).",
+)
+
+
 @main.command(context_settings={"allow_interspersed_args": False})
 @click.option(
     "-o",
@@ -96,6 +104,7 @@ def _fail(line: str) -> NoReturn:
     metavar="MODULE:FUNCTION",
     help="Count each call of this function as a request. The script's own is __main__:FUNCTION.",
 )
+@_tables
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON when it ends.")
 @click.argument("script", metavar="SCRIPT|MODULE")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -106,6 +115,7 @@ def run(
     out: Path,
     module: bool,
     call: str | None,
+    tables: Path | None,
     as_json: bool,
     **plan: Any,
 ) -> None:
@@ -118,19 +128,33 @@ def run(
     hold_signals()  # before numpy starts its threads
     from infprof.running import run_and_report
 
-    run_and_report(script, arguments, out, module, as_json, plan, _entries(call))
+    entries = _use(tables)
+    if call is not None:
+        module_name, function = _parts(call)
+        entries[module_name] = {**entries.get(module_name, {}), function: "request"}
+    run_and_report(script, arguments, out, module, as_json, plan, entries)
 
 
-def _entries(call: str | None) -> dict[str, dict[str, str]]:
-    """The function that ``--call`` names, as an entry point whose calls are requests."""
-    if call is None:
+def _use(tables: Path | None) -> dict[str, dict[str, str]]:
+    """Let a user's own tables decide; the entry points among them are to be wrapped."""
+    if tables is None:
         return {}
+    from infprof.profiler import names
+    from infprof.profiler.tables import read_tables
+
+    own = read_tables(tables)
+    names.declare({str(stage): pattern for stage, pattern in own.frames.items()})
+    return {module: dict(stages) for module, stages in own.entry_points.items()}
+
+
+def _parts(call: str) -> tuple[str, str]:
+    """The function that ``--call`` names, whose calls are requests."""
     module, colon, function = call.partition(":")
     if not (module and colon and function):
         raise click.BadParameter(
             "say MODULE:FUNCTION, as in app.server:handle", param_hint="--call"
         )
-    return {module: {function: "request"}}
+    return module, function
 
 
 @main.command()
@@ -141,12 +165,14 @@ def _entries(call: str | None) -> dict[str, dict[str, str]]:
     type=click.Path(path_type=Path),
     help="Write the report here; the ending picks the format (.html .md .json .txt).",
 )
+@_tables
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @_one_line_errors
-def report(file: Path, out: Path | None, as_json: bool) -> None:
+def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> None:
     """Explain a recording of infprof's, or a torch.profiler trace (plain or gzipped)."""
     from infprof.running import report_on
 
+    _use(tables)
     report_on(file, out, as_json)
 
 

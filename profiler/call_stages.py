@@ -63,6 +63,9 @@ class CallStages:
     def _judge(self, call: int, state: State) -> Label:
         path = self.calls.path(call)
         user = next((one for one in reversed(path) if self.calls.is_user[one]), -1)
+        stage, library = self._declared(path)
+        if stage is not None:
+            return Label(stage, f"{stage}.{self._function(user)}", user, library)
         stage, library = self._of_library(path[path.index(user) + 1 :] if user >= 0 else path)
         if stage in SIDES and names.depends_on_position(library):
             stage = self._side(path) or stage
@@ -112,6 +115,14 @@ class CallStages:
             key: {int(self.calls.line[call]) for call in calls if call in self._leading}
             for key, calls in self._calls_in.items()
         }
+
+    def _declared(self, path: list[int]) -> tuple[str | None, str]:
+        """What the user's own table says of any frame, innermost first."""
+        for place in map(self.calls.place, reversed(path)):
+            stage = names.declared_stage(frame_text(place))
+            if stage is not None:
+                return stage, f"{place.file}: {place.function}"
+        return None, ""
 
     def _of_library(self, path: list[int]) -> tuple[str | None, str]:
         """What the tables say of library frames, innermost first."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -58,7 +59,21 @@ def frame_stage(name: str) -> str | None:
 
     ``model`` marks the region of a model call: host time in it that no op explains is ``python``.
     """
-    return _first_match("frame_stage", name)
+    return declared_stage(name) or _first_match("frame_stage", name)
+
+
+_declared = list[tuple[str, re.Pattern[str]]]()
+
+
+def declare(patterns: Mapping[str, str]) -> None:
+    """From now on these decide of which stage a frame is (``tables``): patterns by stage."""
+    _declared[:] = [(stage, re.compile(pattern)) for stage, pattern in patterns.items()]
+    frame_stage.cache_clear()
+
+
+def declared_stage(name: str) -> str | None:
+    """What the user's own table says of a frame; it may be of the program's own code."""
+    return next((stage for stage, pattern in _declared if pattern.search(name)), None)
 
 
 MODEL_CALL = "nn.Module: "
