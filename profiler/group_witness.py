@@ -50,7 +50,7 @@ class GroupWitness:
 def _watch(parent: int, signals: set[int]) -> None:
     while os.getppid() == parent:
         came = signal.sigtimedwait(signals, 1)
-        if came is not None:
+        if came is not None and came.si_signo in signals:  # misread after a stop (Ctrl-Z)
             os.write(1, bytes([came.si_signo]))
 
 

@@ -131,8 +131,8 @@ def _wait(child: subprocess.Popen[bytes], witness: GroupWitness) -> int:
     """Until the child ends, pass on signals that were meant for it."""
     while (status := child.poll()) is None:
         came = _take(HELD, 0.5)
-        if came is None or came.si_signo == signal.SIGCHLD:
-            continue
+        if came is None or came.si_signo not in FORWARDED:
+            continue  # SIGCHLD; or nothing came, which Python misreads after a stop (Ctrl-Z)
         if came.si_code != SI_KERNEL and not witness.saw(came.si_signo) and child.poll() is None:
             child.send_signal(came.si_signo)
     return status

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import textwrap
+import time
 from functools import partial
 from pathlib import Path
 
@@ -164,6 +165,26 @@ def test_a_signal_reaches_the_program_exactly_once(send: Act, tmp_path: Path) ->
     """
     both = run_both(tmp_path, source, act=partial(send, number=signal.SIGTERM))  # type: ignore[call-arg]
     assert both.ours.out == b"ready\n1\n"
+
+
+def test_a_run_that_is_stopped_and_continued_goes_on(tmp_path: Path) -> None:
+    """As with Ctrl-Z and ``fg``: long enough for our wait for signals to run out meanwhile."""
+    source = """
+        import time, infprof
+        print("ready", flush=True)
+        end = time.monotonic() + 2.5
+        while time.monotonic() < end:
+            with infprof.request(): time.sleep(0.01)
+        print("done")
+    """
+
+    def stop_and_go(process: subprocess.Popen[bytes]) -> None:
+        group(process, signal.SIGSTOP)
+        time.sleep(1.2)
+        group(process, signal.SIGCONT)
+
+    both = run_both(tmp_path, source, act=stop_and_go)
+    assert both.ours.code == 0 and both.ours.out == b"ready\ndone\n"
 
 
 def test_an_interrupt_that_the_program_handles(tmp_path: Path) -> None:
