@@ -1,11 +1,14 @@
 """What ``infprof run`` adds to a whole script, beside what other profilers add to it.
 
 ``python benchmarks/overhead.py [--seconds 30] [--pairs 7] [--others] [NAME ...]`` runs programs
-without an infprof line in them, bare and recorded in turn, and prints the medians of the ratios of
-the wall that each program measures of its own loop, the range of these ratios, and a bare run
-against a bare run: the noise. What the programs print must be the same, to the last bit.
-``--others`` adds torch.profiler with stacks, cProfile and py-spy, one run each (torch.profiler of a
-tenth of the requests: it holds all events in memory).
+without an infprof line in them, bare and recorded, and prints the median of the ratios of their
+walls, the range of these ratios, and bare runs against bare runs: the noise. What the programs
+print must be the same, to the last bit. ``--others`` adds torch.profiler with stacks, cProfile and
+py-spy, one pair each (torch.profiler of a tenth of the requests: it holds all events in memory).
+
+A machine that others use changes its speed by a third within seconds. So the two runs of a pair
+take turns of half a second (SIGSTOP, SIGCONT to their process groups), in random order, and the
+turns of each add up to its wall, from the program's first line to its last.
 
 Bar: 1.05 for scripts of 30 s or more with default settings.
 """
@@ -13,15 +16,23 @@ Bar: 1.05 for scripts of 30 s or more with default settings.
 from __future__ import annotations
 
 import argparse
+import os
+import random
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+TURN_SECONDS = 0.5
+
 SETTING = """
-import hashlib, sys, time
+import time
+first_line = time.perf_counter()
+import hashlib, sys
 from contextlib import nullcontext
 import torch
 from torch import nn
@@ -42,7 +53,7 @@ def main():
     profile = torch.profiler.profile
     with profile(with_stack=True, record_shapes=True) if traced else nullcontext():
         result = loop(count, seconds)
-    print(*result)
+    print(*result, first_line, time.perf_counter())
 
 main()
 """
@@ -88,19 +99,66 @@ Command = Callable[[list[str], Path], list[str]]
 """From a script with its arguments and a folder to write into, what to run."""
 
 OURS: Command = lambda script, out: ["-m", "infprof", "run", "-o", str(out / "out"), *script]  # noqa: E731
-BARE: Command = lambda script, out: script  # noqa: E731
+
+PY_SPY = str(Path(sys.executable).with_name("py-spy"))
 
 OTHERS: dict[str, Command] = {
-    "torch.profiler, stacks": lambda script, out: [*script, "traced"],
-    "cProfile": lambda script, out: ["-m", "cProfile", "-o", str(out / "cprofile"), *script],
-    "py-spy": lambda script, out: script,
-}
+    "torch.profiler, stacks": lambda script, out: [sys.executable, *script, "traced"],
+    "cProfile": lambda script, out: [
+        sys.executable, "-m", "cProfile", "-o", str(out / "cprofile"), *script,
+    ],
+    "py-spy": lambda script, out: [
+        PY_SPY, "record", "--nonblocking", "-o", str(out / "spy.svg"), "--",
+        sys.executable, *script,
+    ],
+}  # fmt: skip
+"""Whole commands."""
 
 
-def run(command: list[str]) -> tuple[int, float, str]:
-    """Requests done, wall of the program's loop in seconds, and a fingerprint of its answers."""
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return int(said[0]), float(said[1]), said[2]
+class Program:
+    """One run, which advances only in its turns."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        self.turns = list[tuple[float, float]]()
+        self._send(signal.SIGSTOP)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it, and what it left to do after the program, has ended."""
+        return self.process.poll() is not None
+
+    def take_turn(self) -> None:
+        """Run for a while."""
+        began = time.perf_counter()
+        self._send(signal.SIGCONT)
+        time.sleep(TURN_SECONDS)
+        self._send(signal.SIGSTOP)
+        self.turns.append((began, time.perf_counter()))
+
+    def answer(self) -> tuple[int, float, str]:
+        """Requests done, wall in turns of its own, and a fingerprint of its answers."""
+        assert self.process.stdout is not None
+        done, _, answers, first, last = self.process.stdout.read().split()
+        inside = (min(end, float(last)) - max(start, float(first)) for start, end in self.turns)
+        return int(done), sum(one for one in inside if one > 0), answers.decode()
+
+    def _send(self, number: int) -> None:
+        if not self.is_over:
+            os.killpg(self.process.pid, number)
+
+
+def ratio(one: list[str], other: list[str]) -> float:
+    """Wall of ``one`` over the wall of ``other``, whose answers must be the same."""
+    programs = Program(one), Program(other)
+    while left := [program for program in programs if not program.is_over]:
+        for program in random.sample(left, len(left)):
+            program.take_turn()
+    (_, wall, mine), (_, base, same) = (program.answer() for program in programs)
+    assert mine == same, "the answers differ"
+    return wall / base
 
 
 def compare(name: str, folder: Path, seconds: float, pairs: int, others: bool) -> None:
@@ -108,27 +166,23 @@ def compare(name: str, folder: Path, seconds: float, pairs: int, others: bool) -
     script = folder / f"{name}.py"
     script.write_text(SETTING.replace("{model}", PROGRAMS[name]))
     python = [sys.executable]
-    count = run([*python, str(script), str(seconds), "0"])[0]
+    found = subprocess.run([*python, str(script), str(seconds), "0"], capture_output=True)
+    count = int(found.stdout.split()[0])
     work = [str(script), "0", str(count)]
-    ratios: dict[str, list[float]] = {"infprof run": [], "bare again": []}
-    for _ in range(pairs):
-        _, bare, answer = run([*python, *BARE(work, folder)])
-        _, ours, same = run([*python, *OURS(work, folder)])
-        _, again, _ = run([*python, *BARE(work, folder)])
-        assert answer == same, f"{name}: the answers differ"
-        ratios["infprof run"].append(ours / bare)
-        ratios["bare again"].append(again / bare)
+    bare = [*python, *work]
+    ratios = {
+        "infprof run": [ratio([*python, *OURS(work, folder)], bare) for _ in range(pairs)],
+        "bare again": [ratio(bare, bare) for _ in range(max(pairs // 3, 1))],
+    }
     for who, command in OTHERS.items() if others else ():
         fewer = max(count // 10, 1) if who.startswith("torch") else count
         part = [str(script), "0", str(fewer)]
-        _, bare, _ = run([*python, *part])
-        spy = ["py-spy", "record", "--nonblocking", "-o", str(folder / "spy.svg"), "--"]
-        prefix = spy if who == "py-spy" else []
-        ratios[who] = [run([*prefix, *python, *command(part, folder)])[1] / bare]
+        ratios[who] = [ratio(command(part, folder), [*python, *part])]
     print(f"{name}: {count} requests, answers equal", flush=True)
-    for who, found in ratios.items():
-        spread = f"   {min(found):.3f} to {max(found):.3f}, {len(found)} pairs" * (len(found) > 1)
-        print(f"  {who:<24}x{statistics.median(found):.3f}{spread}", flush=True)
+    for who, found_ratios in ratios.items():
+        low, high, number = min(found_ratios), max(found_ratios), len(found_ratios)
+        spread = f"   {low:.3f} to {high:.3f}, {number} pairs" * (number > 1)
+        print(f"  {who:<24}x{statistics.median(found_ratios):.3f}{spread}", flush=True)
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ from typing import TextIO
 MOST_CALLS = 100_000
 """A program that runs ever new code would otherwise fill the memory: 100 bytes each."""
 
+MODEL_FILE = os.path.join("torch", "nn", "modules", "module.py")
+
 DEEPEST = 200
 """Outer frames of a deeper stack are left out."""
 
@@ -83,11 +85,16 @@ def _begins_turn(code: CodeType, offset: int) -> bool:
     return name.startswith(TURNS)
 
 
+def _calls_model(code: CodeType) -> bool:
+    return code.co_name.endswith("_call_impl") and code.co_filename.endswith(MODEL_FILE)
+
+
 class CallTree:
     """Gives each call a number. To be used by one thread at a time."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
+        self._in_model = list[bool]()
         self._known: dict[tuple[int, CodeType, int], int] = {}
 
     def add(self, frame: FrameType | None) -> int:
@@ -106,9 +113,14 @@ class CallTree:
                 if len(self._known) >= MOST_CALLS:
                     return call
                 known = self._known[key] = len(self._known)
+                self._in_model.append(self.in_model(call) or _calls_model(code))
                 self._write(call, code, offset, line)
             call = known
         return call
+
+    def in_model(self, call: int) -> bool:
+        """Whether it lies within a call of a ``torch.nn.Module``."""
+        return call >= 0 and self._in_model[call]
 
     def flush(self) -> None:
         """Hand the lines to the system."""

@@ -29,9 +29,18 @@ STARTING_NS = 50_000_000
 
 HURRIED_NS = 5_000_000
 
-PACE = ((1_500, 10_000_000), (3_000, 20_000_000), (20_000, 50_000_000))
-"""From the first request on: up to so many samples, one each so many ns; then none. A run of a few
-seconds gets hundreds, which cost 1 to 3 % while they last; a long run pays little of that."""
+PACE = ((500, 10_000_000), (600, 50_000_000), (20_000, 200_000_000))
+"""From the first request on: up to so many samples, one each so many ns; then none. A sample makes
+a busy program hand over the interpreter and wake up again. That costs it 0.3 ms, but 1 to 5 ms in a
+virtual machine on a busy host: much at first, so that a run of a few seconds gets hundreds of
+samples, and 1 to 2 % of a longer one."""
+
+LEARNT_TICKS, OUTSIDE_SHARE, SELDOM_NS = 100, 0.1, 500_000_000
+"""A program that spent less than a tenth of its first samples outside of its models is sampled
+seldom from there on: what happens inside is known from traced calls."""
+
+HOUSEKEEPING_TICKS = 5
+"""While the program serves, ``on_tick`` comes at every so many samples."""
 
 WAITED_NS = 1_000_000
 """A sampler that wakes later than this waited for the interpreter: another thread held it."""
@@ -56,7 +65,7 @@ WAITING_FILES = (
 
 
 class StackSampler:
-    """Runs from ``start`` to ``stop``. ``on_tick`` is called at each sample, in its thread."""
+    """Runs from ``start`` to ``stop``. ``on_tick`` is called now and then in its thread."""
 
     def __init__(
         self, folder: Path, calls: CallTree, lock: threading.Lock, on_tick: Callable[[], None]
@@ -78,6 +87,8 @@ class StackSampler:
         self._random = random.Random(0)  # the program's own random numbers stay as they are
         self._stopping = threading.Event()
         self._sampled_ns = 0
+        self._outside, self._is_outside = 0, False
+        """How many samples of ``ticks`` found a thread at work outside of any model; the last."""
         self._active = 0
         """Threads of the program that ran, or would have, at the last sample."""
         self._ended: threading.Event | None = None
@@ -124,6 +135,7 @@ class StackSampler:
             self.failure = f"{type(error).__name__}: {error}"
         finally:
             self._ask_shortly(False)
+            self.cost_ns += thread_time_ns()  # all that this thread did
             ended.set()
 
     def _ask_shortly(self, wanted: bool) -> None:
@@ -141,15 +153,15 @@ class StackSampler:
     def _interval(self) -> int:
         if not self.serving:
             return HURRIED_NS if self.in_a_hurry else STARTING_NS
+        if self.ticks > LEARNT_TICKS and self._outside < OUTSIDE_SHARE * self.ticks:
+            return SELDOM_NS
         return next((interval for ticks, interval in PACE if self.ticks < ticks), ENOUGH_NS)
 
     def _tick(self, due: int, interval: int) -> int:
         """Take one sample, once for each time it was due; returns when it was due last."""
-        began, woke = thread_time_ns(), perf_counter_ns()
-        try:
-            self.on_tick()
-        except Exception as error:  # samples are worth having without it
-            self.failure = f"{type(error).__name__}: {error}"
+        woke = perf_counter_ns()
+        if not self.serving or self.ticks % HOUSEKEEPING_TICKS == 0 or interval == ENOUGH_NS:
+            self._keep_house()
         early = not self.serving and woke - self._sampled_ns < STARTING_NS
         if early or interval == ENOUGH_NS:  # awake for something else than samples
             return woke
@@ -161,15 +173,23 @@ class StackSampler:
             time = max(due, woke - missed * interval) + repeat * interval
             for thread, call, state in rows:
                 self._rows.extend((time, thread, call, state))
-        self.ticks += self.serving
+        if self.serving:
+            self.ticks += 1
+            self._outside += self._is_outside
         if len(self._rows) >= FLUSH_TICKS * WIDTH:
             self._flush()
-        self.cost_ns += thread_time_ns() - began
         return woke if missed else due
+
+    def _keep_house(self) -> None:
+        try:
+            self.on_tick()
+        except Exception as error:  # samples are worth having without it
+            self.failure = f"{type(error).__name__}: {error}"
 
     def _look(self, contended: bool) -> list[tuple[int, int, int]]:
         """Each thread of the program: kernel id, call, state."""
-        found, wanting, running = list[tuple[int, int, int]](), list[int](), 0
+        self._is_outside = False
+        found, wanting, active = list[tuple[int, int, int]](), list[int](), 0
         known = threading._active  # type: ignore[attr-defined]
         own = threading.get_ident()
         for ident, frame in list(sys._current_frames().items())[:MOST_THREADS]:
@@ -177,11 +197,14 @@ class StackSampler:
             if ident == own or thread is None or thread.name.startswith("infprof"):
                 continue
             state = self._states.of(thread.native_id)
-            if state == LOCK and not _waits(frame.f_code.co_filename):
+            wants = state == LOCK and not _waits(frame.f_code.co_filename)
+            if wants:
                 wanting.append(len(found))
-            running += state == RUNNING
-            found.append((thread.native_id, self.calls.add(frame), state))
-        self._active = running + len(wanting)
+            active += wants or state == RUNNING
+            call = self.calls.add(frame)
+            self._is_outside |= (wants or state != LOCK) and not self.calls.in_model(call)
+            found.append((thread.native_id, call, state))
+        self._active = active
         if wanting and (contended or self._active == 1):
             # one of those had the interpreter until we asked for it; one alone waits only for us
             owner = self._random.choice(wanting)

@@ -36,6 +36,16 @@ def test_the_same_place_is_one_call_and_another_a_new_one() -> None:
     assert tree.add(None) == -1
 
 
+def test_what_a_model_calls_is_known() -> None:
+    tree = CallTree(io.StringIO())
+    name = os.path.join("site", call_tree.MODEL_FILE)
+    space: dict[str, Any] = {}
+    exec(compile("def _wrapped_call_impl(look): return look()", name, "exec"), space)
+    inside = space["_wrapped_call_impl"](lambda: tree.add(frame_here()))
+    assert tree.in_model(inside)
+    assert not tree.in_model(tree.add(frame_here())) and not tree.in_model(-1)
+
+
 def test_parents_come_before_their_children() -> None:
     file = io.StringIO()
     tree = CallTree(file)

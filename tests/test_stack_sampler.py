@@ -21,9 +21,10 @@ from infprof.profiler.stacks import State
 
 @contextmanager
 def sampling(
-    folder: Path, on_tick: Callable[[], None] = lambda: None, patience: int = 20
+    folder: Path, on_tick: Callable[[], None] = lambda: None, patience: int = 5
 ) -> Iterator[StackSampler]:
-    """At full pace; at the end of the block at least ``patience`` samples were taken."""
+    """At full pace; at the end of the block the sampler kept house ``patience`` times, once in five
+    samples."""
     looked = threading.Event()
     count = 0
 
@@ -138,6 +139,42 @@ def test_a_pause_and_on_again(tmp_path: Path) -> None:
 
 def test_it_ends_by_itself_after_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack_sampler, "PACE", ((3, 1_000_000),))
-    with sampling(tmp_path, patience=3) as sampler:
+    with sampling(tmp_path, patience=2) as sampler:
         pass
     assert sampler.ticks == 3
+
+
+def test_a_program_that_is_mostly_in_its_model_is_sampled_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler = StackSampler(tmp_path, open_tree(tmp_path), threading.Lock(), lambda: None)
+    sampler.serving = True
+    sampler.ticks, sampler._outside = 101, 5
+    assert sampler._interval() == stack_sampler.SELDOM_NS
+    sampler._outside = 20
+    assert sampler._interval() == stack_sampler.PACE[0][1]
+    sampler.stop()
+
+
+def test_waits_of_idle_threads_are_not_outside_of_a_model(tmp_path: Path) -> None:
+    idle, end = threading.Thread(target=(event := threading.Event()).wait), time.perf_counter() + 30
+    sampler = StackSampler(tmp_path, open_tree(tmp_path), threading.Lock(), lambda: None)
+    idle.start()
+    try:
+        seen = set[bool]()
+        looked = threading.Event()
+
+        def look() -> None:  # as in a model: where the main thread waits for this one
+            while sampler._look(False) and time.perf_counter() < end and len(seen) < 1:
+                seen.add(sampler._is_outside)
+            looked.set()
+
+        watcher = threading.Thread(target=look, name="infprof-test")
+        watcher.start()
+        looked.wait()
+        watcher.join()
+        assert seen == {False}
+    finally:
+        event.set()
+        idle.join()
+        sampler.stop()

@@ -34,14 +34,14 @@ UNITS = {
     "host.pressure_io": "%",
     "host.pressure_memory": "%",
 }
-_SLOWER = 10
+_SLOWER = 2
 """The dear and the slow-moving is looked at this much less often."""
 
 
 class Collector:
     """Samples the target and its children until ``stop`` or until the target ends."""
 
-    def __init__(self, interval_ns: int = 100_000_000, *, root: Path = Path("/")) -> None:
+    def __init__(self, interval_ns: int = 500_000_000, *, root: Path = Path("/")) -> None:
         self._interval_ns, self._root = interval_ns, root
         self.samplers: list[Sampler[str]] = []
         self._machine = Machine()

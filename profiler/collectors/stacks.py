@@ -25,7 +25,7 @@ from infprof.profiler.py_spy_trace import read as read_trace
 from infprof.profiler.recording import Note
 from infprof.profiler.thread_state import UNKNOWN, state_in
 
-LOOK_S = 0.1
+LOOK_S = 0.5
 """How often new processes are looked for."""
 
 ASK_S = 0.02
