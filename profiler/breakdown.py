@@ -1,18 +1,21 @@
 """The Breakdown: every nanosecond of a request's wall belongs to exactly one leaf of one stage.
 
-Basis ``occupancy`` (CATALOGUE 3.4): leaves claim time in order of priority, and what nobody claims
-is ``unattributed``. Another basis is another function ``Timeline -> Breakdown``.
+Basis ``critical-path`` (CATALOGUE 3.5): device work claims its time on the path and the host what
+is left of it. Basis ``occupancy`` (3.4), where launches and device work are not linked: all device
+work claims first. Among the host's leaves the one of higher priority claims; what nobody claims is
+``unattributed``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from infprof.profiler.declared import Layer
+from infprof.profiler.critical_path import CriticalPaths
 from infprof.profiler.intervals import (
+    EMPTY,
     Intervals,
     intersect,
     intervals,
@@ -21,12 +24,15 @@ from infprof.profiler.intervals import (
     subtract,
     union,
 )
-from infprof.profiler.layers import layers
+from infprof.profiler.layers import DEVICE_LEAVES, device_leaves, layers
 from infprof.profiler.stages import STAGES
 from infprof.profiler.timeline import Request, Timeline
 
 Basis = Literal["critical-path", "occupancy", "sampled"]
 UNATTRIBUTED = "unattributed"
+LAUNCH_LATENCY, DEVICE_GAP = "python.launch_latency", "python.device_gap"
+"""Between a launch and its work on a device that had nothing else to do, and between two pieces of
+work that were queued: the driver's and the device's own time."""
 
 
 def stage_of(leaf: str) -> str:
@@ -106,35 +112,83 @@ class Breakdown:
         return union(joined([one.exposed(*prefixes) for one in self.requests]))
 
 
+def breakdown_of(timeline: Timeline) -> Breakdown:
+    """By the critical path where it is known, else by occupancy."""
+    paths = CriticalPaths(timeline)
+    return by_critical_path(timeline, paths) if paths.are_known else by_occupancy(timeline)
+
+
 def by_occupancy(timeline: Timeline) -> Breakdown:
     """Blame by priority: works on any events, also where launches and kernels are not linked."""
-    prepared = layers(timeline)
-    lanes = {one.lane for one in timeline.requests}
-    claims = {lane: _claims(timeline, lane, prepared) for lane in lanes}
-    return Breakdown("occupancy", tuple(_sweep(one, claims[one.lane]) for one in timeline.requests))
+    claims = _Claims(timeline)
+    return Breakdown(
+        "occupancy",
+        tuple(_sweep(one, [*claims.device, *claims.host(one.lane)]) for one in timeline.requests),
+    )
 
 
-def _claims(
-    timeline: Timeline, lane: int | None, prepared: list[Layer]
-) -> list[tuple[str, Intervals]]:
-    """Device work claims first, then the request's own thread, then helper threads; as sets."""
-    claims = [(layer.leaf, union(layer.spans)) for layer in prepared if layer.lane is None]
-    for threads in timeline.threads_of(lane):
-        claims += [(layer.leaf, union(layer.on(threads))) for layer in prepared]
-    return claims
+def by_critical_path(timeline: Timeline, paths: CriticalPaths) -> Breakdown:
+    """Blame what each request's end depended on."""
+    claims, leaf_of = _Claims(timeline), device_leaves(timeline)
+    found = []
+    for request in timeline.requests:
+        path = paths.of(request)
+        leaf = leaf_of[path.work]
+        on_path = {
+            one: union(Intervals(path.spans.start[leaf == one], path.spans.end[leaf == one]))
+            for one in DEVICE_LEAVES
+        }
+        on_path |= {LAUNCH_LATENCY: path.latency, DEVICE_GAP: path.gap}
+        found.append(_sweep(request, claims.host(request.lane), on_path, claims.device))
+    return Breakdown("critical-path", tuple(found))
 
 
-def _sweep(request: Request, claims: list[tuple[str, Intervals]]) -> RequestBreakdown:
+class _Claims:
+    """Leaves with the sets of time that they claim, in order."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._layers = layers(timeline)
+        self._host = dict[int | None, list[tuple[str, Intervals]]]()
+        self.device = [(one.leaf, union(one.spans)) for one in self._layers if one.lane is None]
+
+    def host(self, lane: int | None) -> list[tuple[str, Intervals]]:
+        """The request's own thread first, then helper threads."""
+        if lane not in self._host:
+            self._host[lane] = [
+                (layer.leaf, union(layer.on(threads)))
+                for threads in self._timeline.threads_of(lane)
+                for layer in self._layers
+                if layer.lane is not None
+            ]
+        return self._host[lane]
+
+
+def _sweep(
+    request: Request,
+    claims: list[tuple[str, Intervals]],
+    settled: Mapping[str, Intervals] | None = None,
+    hidden: Sequence[tuple[str, Intervals]] = (),
+) -> RequestBreakdown:
+    """Let leaves claim in order. What is ``settled`` is exposed already, and leaves less to claim;
+    what is ``hidden`` claims what nothing else explains: waits of which the trace has no call."""
     whole = free = intervals([request.start_ns], [request.end_ns])
     covered: dict[str, list[Intervals]] = {}
     exposed: dict[str, list[Intervals]] = {}
-    for leaf, spans in claims:
+    for leaf, span in (settled or {}).items():
+        if len(span.start):
+            covered[leaf], exposed[leaf] = [span], [span]
+            free = subtract(free, span)
+    for leaf, spans in (*hidden, *claims):
         span = intersect(whole, spans)
         if len(span.start):
             covered.setdefault(leaf, []).append(span)
-            exposed.setdefault(leaf, []).append(intersect(free, span))
+    for leaf, spans in (*claims, *hidden):
+        span = intersect(free, spans)
+        if leaf in covered and len(span.start):
+            exposed.setdefault(leaf, []).append(span)
             free = subtract(free, span)
-    leaves = {leaf: _share(covered[leaf], exposed[leaf]) for leaf in covered}
+    leaves = {leaf: _share(covered[leaf], exposed.get(leaf, [EMPTY])) for leaf in covered}
     leaves[UNATTRIBUTED] = _share([free], [free])
     return RequestBreakdown(request, leaves)
 

@@ -36,7 +36,11 @@ COPY_CALL_NS = 100_000
 SLOWEST_STAGING_NS_PER_BYTE = 2
 """0.5 GB/s, a tenth of what one core copies from pageable memory: a slower call mostly waited."""
 
-KERNEL_LEAVES = ("gemm", "conv", "attention", "pointwise", "copy", "other", "comm")
+DEVICE_LEAVES = (
+    *(f"compute.{one}" for one in "gemm conv attention pointwise copy other comm".split()),
+    "compute.memory", "h2d.copy", "d2h.copy",
+)  # fmt: skip
+"""In order of claim where several run at once."""
 
 
 def layers(timeline: Timeline) -> list[Layer]:
@@ -58,20 +62,22 @@ def layers(timeline: Timeline) -> list[Layer]:
 
 
 def _device_work(timeline: Timeline) -> list[Layer]:
-    kernels = timeline.by_kind[Kind.KERNEL]
-    family = timeline.label(kernels, names.kernel_family)
-    copies = timeline.by_kind[Kind.COPY]
-    direction = timeline.label(copies, names.copy_direction)
-    on_device = np.concatenate(
-        [copies[~np.isin(direction, ("h2d", "d2h"))], timeline.by_kind[Kind.MEMSET]]
-    )
+    leaf = device_leaves(timeline)
     spans = timeline.events.intervals
-    return [
-        *(Layer(f"compute.{leaf}", spans(kernels[family == leaf])) for leaf in KERNEL_LEAVES),
-        Layer("compute.memory", spans(on_device)),
-        Layer("h2d.copy", spans(copies[direction == "h2d"])),
-        Layer("d2h.copy", spans(copies[direction == "d2h"])),
-    ]
+    return [Layer(one, spans(timeline.device_rows[leaf == one])) for one in DEVICE_LEAVES]
+
+
+def device_leaves(timeline: Timeline) -> npt.NDArray[np.object_]:
+    """The leaf of each of the Timeline's ``device_rows``, one of ``DEVICE_LEAVES``."""
+    rows = timeline.device_rows
+    kind = timeline.events.kind[rows]
+    found = np.full(len(rows), "compute.memory", object)
+    kernels, copies = kind == Kind.KERNEL, kind == Kind.COPY
+    found[kernels] = "compute." + timeline.label(rows[kernels], names.kernel_family)
+    direction = timeline.label(rows, names.copy_direction)
+    for one in ("h2d", "d2h"):
+        found[copies & (direction == one)] = f"{one}.copy"
+    return found
 
 
 def _host(timeline: Timeline, leaf: str, rows: Rows) -> Layer:
