@@ -36,9 +36,13 @@ MANY_TURNS = 50
 """Of an inner loop, before the outer one may be taken for ended."""
 
 FINGERPRINTED_CALLS = 1_000
-ENOUGH_CALLS, SHORT_NS = 5_000, 5_000_000
-"""After so many model calls, a program that makes one more often than every 5 ms is known well
-enough: 20 us each is what listening costs, which would be more than 0.4 %."""
+COST_SHARE, COST_NS = 0.005, 300_000_000
+"""Listening takes 10 us a model call, and 200 in a virtual machine on a busy host. Where that is
+more than this share of the time, a program is listened to until it is known well enough, or until
+so much was spent on it."""
+
+ENOUGH_CALLS, ENOUGH_REQUESTS, FEWEST_REQUESTS = 5_000, 300, 60
+"""Known well enough; and how many requests are needed in any case."""
 
 SAMPLED_BYTES = 2048
 """Taken from the front, the middle and the end of an input: 1 us, whatever its size."""
@@ -59,7 +63,9 @@ class ModelCycles:
         self._of_thread = _OfThread()
         self.places: dict[int, int] = {}
         """From which calls models were called, and how often among the first."""
-        self._asked = self._fingerprinted = self._called = self._first_ns = 0
+        self.cost_ns = 0
+        """What listening took."""
+        self._asked = self._fingerprinted = self._called = self._turns = self._first_ns = 0
         self._inner = self._most_inner = 0
         """Turns of inner loops since the last one that counts, and the most there were before."""
         self.inside: set[int] = set()
@@ -69,7 +75,8 @@ class ModelCycles:
 
     def model_called(self, model: Any, inputs: Any, caller: FrameType) -> None:
         """An outermost model call begins."""
-        thread = this_thread.id
+        began, thread = perf_counter_ns(), this_thread.id
+        windows = self._session.windows.cost_ns
         self._session.request_seen()
         self._note_place(caller)
         if not request.is_open():
@@ -77,16 +84,23 @@ class ModelCycles:
         self._note_content(thread, inputs)
         now = self._of_thread.start_ns = perf_counter_ns()
         self._called += 1
-        if self._called == 1:
-            self._first_ns = now
-        elif self._called >= ENOUGH_CALLS and now - self._first_ns < self._called * SHORT_NS:
-            self._session.stop_listening(f"after the first {self._called} model calls")
+        self._first_ns = self._first_ns or now
+        if self._session.windows.cost_ns == windows:  # else most of it was a window's
+            self.cost_ns += now - began
+            if self.cost_ns > COST_SHARE * (now - self._first_ns) and self._is_known():
+                self._session.stop_listening(f"after the first {self._called} model calls")
 
     def model_returned(self, model: Any) -> None:
         """It ended."""
         end = perf_counter_ns()
         key = keys["", f"nn.Module: {type(model).__name__}"]
         self._session.add_mark(key, self._of_thread.start_ns, end, this_thread.id, RANGE)
+        self.cost_ns += perf_counter_ns() - end
+
+    def _is_known(self) -> bool:
+        requests = max(self._turns, self._session.requests_seen)
+        enough = self.cost_ns >= COST_NS or requests >= ENOUGH_REQUESTS
+        return self._called >= ENOUGH_CALLS or (enough and requests >= FEWEST_REQUESTS)
 
     def stand_back(self) -> bool:
         """The program marks its requests itself: cycles no longer count. Whether any had."""
@@ -116,6 +130,7 @@ class ModelCycles:
             return
         if depth != FIRST:  # the first call may be this thread's last: it may hold up nobody
             is_new = self._is_new_unit(depth)
+            self._turns += depth <= self.unit
             self._session.turn(thread, depth <= self.unit, is_new)
         self._session.add_mark(keys[TURN, ""], perf_counter_ns(), depth, thread, RANGE)
 

@@ -253,6 +253,7 @@ class Session:
                 "close_windows": self.windows.close_ns,
                 "write_marks": self.write_ns,
                 "sample_stacks": self.sampler.cost_ns,
+                "hear_of_model_calls": self.cycles.cost_ns,
             },
             "requests_seen": self.requests_seen,
             "dropped_marks": self.file.dropped,

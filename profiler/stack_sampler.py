@@ -27,7 +27,7 @@ GIL = 5
 STARTING_NS = 50_000_000
 """Before the first request: 20 samples a second cost nothing measurable (RELIABILITY section 1)."""
 
-HURRIED_NS = 5_000_000
+HURRIED_NS = 20_000_000
 
 PACE = ((500, 10_000_000), (600, 50_000_000), (20_000, 200_000_000))
 """From the first request on: up to so many samples, one each so many ns; then none. A sample makes
@@ -35,7 +35,7 @@ a busy program hand over the interpreter and wake up again. That costs it 0.3 ms
 virtual machine on a busy host: much at first, so that a run of a few seconds gets hundreds of
 samples, and 1 to 2 % of a longer one."""
 
-LEARNT_TICKS, OUTSIDE_SHARE, SELDOM_NS = 100, 0.1, 500_000_000
+LEARNT_TICKS, OUTSIDE_SHARE, SELDOM_NS = 100, 0.1, 1_000_000_000
 """A program that spent less than a tenth of its first samples outside of its models is sampled
 seldom from there on: what happens inside is known from traced calls."""
 

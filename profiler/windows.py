@@ -19,7 +19,7 @@ OVERDUE_NS = 30_000_000_000
 """A window that finds no gate for this long after its time is closed without one: an endless trace
 would fill the memory for certain."""
 
-BUDGET_NS, BUDGET_SHARE = 300_000_000, 0.015
+BUDGET_NS, BUDGET_SHARE = 200_000_000, 0.01
 """Windows may cost this much, or this share of the time so far; a further one waits until then.
 Closing one takes torch 10 us for each event in it, and what a request cost in the last window is
 what it will cost in the next."""
@@ -47,12 +47,16 @@ class Windows:
         self.schedule = Schedule(plan)
         self.began_ns = perf_counter_ns()
         self.open_ns = self.close_ns = 0
-        """What opening and closing took so far."""
         self.done: list[dict[str, Any]] = []
         self._window: Window | None = None
         self._since_ns = 0
         self._was_held = False
         """Requests were held once for the open window to close: they are not held again."""
+
+    @property
+    def cost_ns(self) -> int:
+        """What opening and closing took so far."""
+        return self.open_ns + self.close_ns
 
     @property
     def is_open(self) -> bool:
@@ -158,8 +162,7 @@ class Windows:
 
     def _is_over_budget(self) -> bool:
         share = BUDGET_SHARE * (perf_counter_ns() - self.began_ns)
-        spent = self.open_ns + self.close_ns
-        return bool(self.done) and spent + self._expected_ns() > max(BUDGET_NS, share)
+        return bool(self.done) and self.cost_ns + self._expected_ns() > max(BUDGET_NS, share)
 
     def _expected_ns(self) -> int:
         """What the next window will cost by what the traced requests so far did."""

@@ -36,6 +36,7 @@ CAUSES = {
     "close_windows": "closing windows",
     "write_marks": "writing marks",
     "sample_stacks": "sampling stacks",
+    "hear_of_model_calls": "noting model calls",
 }
 """What infprof was doing, for the causes we know; another cause is written as it is."""
 SHOWN_CAUSES = 3

@@ -90,7 +90,7 @@ def test_many_short_calls_end_the_listening(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_cycles, "ENOUGH_CALLS", 20)
-    monkeypatch.setattr(model_cycles, "SHORT_NS", 1 << 40)
+    monkeypatch.setattr(model_cycles, "COST_SHARE", 0.0)
     model = Small()
     with recorded(tmp_path) as made:
         begin(made)

@@ -157,24 +157,18 @@ def test_a_program_that_is_mostly_in_its_model_is_sampled_seldom(
 
 
 def test_waits_of_idle_threads_are_not_outside_of_a_model(tmp_path: Path) -> None:
-    idle, end = threading.Thread(target=(event := threading.Event()).wait), time.perf_counter() + 30
+    """The main thread waits here as a pool's worker does between two tasks."""
     sampler = StackSampler(tmp_path, open_tree(tmp_path), threading.Lock(), lambda: None)
-    idle.start()
-    try:
-        seen = set[bool]()
-        looked = threading.Event()
+    waits, end = threading.Event(), time.monotonic() + 20
 
-        def look() -> None:  # as in a model: where the main thread waits for this one
-            while sampler._look(False) and time.perf_counter() < end and len(seen) < 1:
-                seen.add(sampler._is_outside)
-            looked.set()
+    def look() -> None:
+        while time.monotonic() < end and not waits.is_set():
+            sampler._look(False)
+            if not sampler._is_outside:
+                waits.set()
 
-        watcher = threading.Thread(target=look, name="infprof-test")
-        watcher.start()
-        looked.wait()
-        watcher.join()
-        assert seen == {False}
-    finally:
-        event.set()
-        idle.join()
-        sampler.stop()
+    watcher = threading.Thread(target=look, name="infprof-test")
+    watcher.start()
+    assert waits.wait(20)
+    watcher.join()
+    sampler.stop()
