@@ -164,7 +164,7 @@ def judge(
         result.wrong.append("no requests")
         return
     result.stage, result.unattributed = report["verdict"]["stage"], shares.get("unattributed", 0.0)
-    compare_shares(result, shares, collector_share(report), truth)
+    compare_shares(result, shares, apart_share(report), truth)
     compare_findings(result, script, report["findings"])
     if result.stage not in result.expected_stages:
         result.wrong.append(f"stage {result.stage}")
@@ -178,42 +178,43 @@ def judge(
         result.wrong.append(f"does not name the {'line' if result.function else 'function'}")
 
 
-def collector_share(report: dict[str, Any]) -> float:
-    """Share of the garbage collector's pauses, which the report counts as ``python``."""
+def apart_share(report: dict[str, Any]) -> float:
+    """Share of the garbage collector's pauses, which the report counts as ``python``, and of the
+    profiler's own time."""
     leaves = [leaf for one in report["breakdown"]["stages"] for leaf in one.get("leaves", [])]
-    time = sum(one["exposed_ms"] for one in leaves if one["leaf"] == "python.garbage collection")
+    apart = "python.garbage collection", "profiler."
+    time = sum(one["exposed_ms"] for one in leaves if one["leaf"].startswith(apart))
     return float(time / report["breakdown"]["wall_ms"]) if time else 0.0
 
 
 def compare_shares(
-    result: Result, shares: dict[str, float], collector: float, truth: dict[str, Any] | None
+    result: Result, shares: dict[str, float], apart: float, truth: dict[str, Any] | None
 ) -> None:
     """Against the script's own clock, where it could time the pieces."""
     if truth is None:
         result.wrong.append("no truth line")
         return
     pairs = [
-        (share, found_of(shares, stage, share, collector))
-        for stage, share in truth["stages"].items()
+        (share, found_of(shares, stage, share, apart)) for stage, share in truth["stages"].items()
     ]
     if result.variant != "cured" and truth["share"] is not None:
         # Where more than one stage is right, the plant may be in any of them.
         true = result.true_share = float(truth["share"])
-        allowed = [found_of(shares, stage, true, collector) for stage in result.expected_stages]
+        allowed = [found_of(shares, stage, true, apart) for stage in result.expected_stages]
         result.found_share = min(allowed, key=lambda one: abs(one - true))
         pairs.append((result.true_share, result.found_share))
     result.off = max((100 * abs(true - found) for true, found in pairs), default=None)
 
 
-def found_of(shares: dict[str, float], stage: str, true: float, collector: float) -> float:
+def found_of(shares: dict[str, float], stage: str, true: float, apart: float) -> float:
     """What the report gives a stage.
 
     The interpreter's time inside the model is ``python`` in the report, and a script's clock cannot
-    tell it from compute; nor can it tell the collector's pauses from the stage they fall in.
-    Anything between the two readings is right.
+    tell it from compute; nor can it tell the collector's pauses, and what the profiler itself does,
+    from the stage they fall in. Anything between the two readings is right.
     """
     found = shares.get(stage, 0.0)
-    most = found + (shares.get("python", 0.0) if stage == "compute" else collector)
+    most = found + apart + (shares.get("python", 0.0) if stage == "compute" else 0.0)
     return min(max(true, found), most)
 
 

@@ -1,9 +1,9 @@
 """The Breakdown: every nanosecond of a request's wall belongs to exactly one leaf of one stage.
 
-Basis ``critical-path`` (CATALOGUE 3.5): device work claims its time on the path and the host what
-is left of it. Basis ``occupancy`` (3.4), where launches and device work are not linked: all device
-work claims first. Among the host's leaves the one of higher priority claims; what nobody claims is
-``unattributed``.
+Basis ``occupancy`` (CATALOGUE 3.4), which verdicts rest on: all device work claims first. Basis
+``critical-path`` (3.5), where launches and device work are linked: device work claims its time on
+the path, and the host what is left. Among the host's leaves the one of higher priority claims; what
+nobody claims is ``unattributed``.
 """
 
 from __future__ import annotations
@@ -110,12 +110,6 @@ class Breakdown:
     def exposed_intervals(self, *prefixes: str) -> Intervals:
         """When those leaves were exposed, over all requests (which may overlap in time)."""
         return union(joined([one.exposed(*prefixes) for one in self.requests]))
-
-
-def breakdown_of(timeline: Timeline) -> Breakdown:
-    """By the critical path where it is known, else by occupancy."""
-    paths = CriticalPaths(timeline)
-    return by_critical_path(timeline, paths) if paths.are_known else by_occupancy(timeline)
 
 
 def by_occupancy(timeline: Timeline) -> Breakdown:

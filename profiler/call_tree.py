@@ -60,9 +60,12 @@ def raised_by_user(error: BaseException) -> bool:
 
 
 def name_of(code: CodeType) -> str:
-    """The function's name as its author would say it."""
-    full = getattr(code, "co_qualname", code.co_name)  # 3.11 and later
-    return full.rpartition("<locals>.")[2]
+    """The function's name as its author would say it; of one without a name also whose it is."""
+    full: str = getattr(code, "co_qualname", code.co_name)  # 3.11 and later
+    outer, _, own = full.rpartition(".<locals>.")
+    if outer and own.startswith("<"):
+        return f"{outer.rpartition('.<locals>.')[2]}.{own}"
+    return own
 
 
 CONDITIONS_JUMP_BACK = sys.version_info < (3, 11)

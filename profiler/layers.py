@@ -125,7 +125,7 @@ def _pageable_uploads(timeline: Timeline) -> tuple[Rows, npt.NDArray[np.int64]]:
     return np.asarray(calls[known], np.intp), size[known]
 
 
-HOST_STAGES = ("io", "preprocess", "postprocess", "python", "queue")
+HOST_STAGES = ("profiler", "io", "preprocess", "postprocess", "python", "queue")
 MODEL_STAGES = ("model", "compute", "h2d", "d2h")
 """Declared around device work: what no op, call or kernel explains in there is the interpreter."""
 

@@ -44,6 +44,8 @@ so much was spent on it."""
 ENOUGH_CALLS, ENOUGH_REQUESTS, FEWEST_REQUESTS = 5_000, 300, 60
 """Known well enough; and how many requests are needed in any case."""
 
+NOTING = "noting model calls"
+
 SAMPLED_BYTES = 2048
 """Taken from the front, the middle and the end of an input: 1 us, whatever its size."""
 
@@ -83,6 +85,7 @@ class ModelCycles:
             self._turn(thread, caller)
         self._note_content(thread, inputs)
         now = self._of_thread.start_ns = perf_counter_ns()
+        self._session.add_mark(keys["profiler", NOTING], began, now, thread, RANGE)
         self._called += 1
         self._first_ns = self._first_ns or now
         if self._session.windows.cost_ns == windows:  # else most of it was a window's

@@ -33,14 +33,16 @@ class Batcher:
             time.sleep(self.window)  # planted
         return [self.waiting.popleft() for _ in range(min(LARGEST, len(self.waiting)))]
 
-    def predict(self, rows):
+    def predict(self, batch):
         with torch.inference_mode():
-            return self.model(torch.from_numpy(np.concatenate(rows)))
+            return self.model(batch)
 
     def step(self, clock):
         rows = self.collect()
         clock.lap("window")
-        scores = self.predict(rows)
+        batch = torch.from_numpy(np.concatenate(rows))
+        clock.lap("batch")
+        scores = self.predict(batch)
         clock.lap("compute")
         return int(scores.sum(0).argmax())
 

@@ -53,7 +53,7 @@ def main():
     worker.start()
     clock = Clock("waiting in vain")
     for number in range(args.requests):
-        rows = torch.full((256, 512), number % 7 / 7)
+        rows = torch.full((256, 512), number / args.requests)
         done = threading.Event()
         worker.jobs.put((number, rows, done))
         if args.cured:

@@ -27,9 +27,10 @@ from collections.abc import Iterator
 
 from infprof.profiler.events import Kind
 from infprof.profiler.timeline import Rows
+from infprof.rules.call_masks import under
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
-from infprof.rules.host_code import during, places
+from infprof.rules.host_code import places
 
 NEEDS: tuple[Need, ...] = ("ops",)
 
@@ -38,6 +39,9 @@ SERIAL = "_SingleProcessDataLoaderIter.__next__"
 
 PARALLEL = "_MultiProcessingDataLoaderIter.__next__"
 """Loading in worker processes: the main thread only waits for a finished batch."""
+
+LOADER = "torch/utils/data/"
+"""Files of the loader: the user's code under them loads and transforms."""
 
 MOST_WORKERS = 8
 """Workers the advice names at most: beyond, memory and shared-memory copies usually cost more than
@@ -121,7 +125,7 @@ def _finding(
             references=("https://docs.pytorch.org/docs/stable/data.html",),
         ),
         where=(
-            *places(evidence, during(evidence, evidence.timeline.busy(rows)), most=3),
+            *places(evidence, under(evidence, lambda place: LOADER in place.file), most=3),
             *evidence.top(rows, most=2),
         ),
     )
