@@ -33,7 +33,7 @@ def test_turns_of_a_loop_are_requests(tmp_path: Path) -> None:
     assert_untouched(model)
     assert made.done.header.settings["requests"] == "model loop"
     assert made.phases == [Phase.COLD, *[Phase.WARMUP] * 2, *[Phase.PLAIN] * 5]
-    assert made.ranges == [(None, "nn.Module: Small")] * 9
+    assert [name for _, name in made.ranges if "Module" in name] == ["nn.Module: Small"] * 9
 
 
 def test_a_warm_up_loop_before(tmp_path: Path) -> None:

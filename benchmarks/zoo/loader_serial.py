@@ -31,7 +31,7 @@ class Signals(Dataset):
         return self.count
 
     def __getitem__(self, index):
-        signal = np.random.default_rng(index).standard_normal(100_000)
+        signal = np.random.default_rng(index).standard_normal(100_000)  # planted
         spectrum = np.abs(np.fft.rfft(signal.reshape(-1, 500), axis=1))  # planted
         return torch.from_numpy(np.log1p(spectrum)[:, :250].astype(np.float32))  # planted
 
