@@ -29,6 +29,9 @@ USUAL_LATENCY_NS, USUAL_GAP_NS = 5_000, 1_500
 """From a launch to its kernel on an idle device, and between two kernels that were queued: used
 where a trace has none to measure (CATALOGUE section 0)."""
 
+USUAL_TAIL_NS = 3_000
+"""What a wait takes after the work has ended, and a call by itself."""
+
 ACROSS_NS = 10_000
 """Work that waits for an event of another stream starts this soon after it."""
 
@@ -144,10 +147,32 @@ class DeviceLinks:
         """Host calls that waited for the device, in order of start, and the position of the work
         that each waited for last."""
         calls = self.timeline.where(Kind.CALL, names.call_class, "sync", "copy")
-        awaited = np.array([self._awaited(row) for row in calls.tolist()], np.int64)
+        awaited = np.array([self.awaited(row) for row in calls.tolist()], np.int64)
         return calls[awaited >= 0], awaited[awaited >= 0]
 
-    def _awaited(self, call: int) -> int:
+    def may_wait(self, call: int) -> bool:
+        """Whether a call waits for the device, be there something to wait for or not."""
+        return names.call_class(self.timeline.name(call)) == "sync" or self.awaited(call) >= 0
+
+    def lane_awaited(self, call: int) -> int | None:
+        """The stream's lane that a call waits for; ``None``: all of them."""
+        if names.call_class(self.timeline.name(call)) == "sync":
+            return self._stream_of(call)
+        return int(self.timeline.events.lane[self.rows[self.awaited(call)]])
+
+    @cached_property
+    def tail_ns(self) -> int:
+        """From the end of the work to the end of the call that waits for it, at least."""
+        calls, places = self.waits
+        return _quick(self.timeline.events.end_ns[calls] - self.end[places], USUAL_TAIL_NS)
+
+    @cached_property
+    def call_ns(self) -> int:
+        """What a call takes that has nothing to wait for, at least."""
+        calls = np.setdiff1d(self.timeline.by_kind[Kind.CALL], self.waits[0])
+        return _quick(self.timeline.durations(calls), USUAL_TAIL_NS)
+
+    def awaited(self, call: int) -> int:
         """Position of the work that a call waited for; -1 if it waited for nothing."""
         events = self.timeline.events
         start, end = int(events.start_ns[call]), int(events.end_ns[call])

@@ -6,6 +6,7 @@ what the wall does.
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +32,20 @@ class Step:
     time_ns: int = 0
     other: int = 0
     """Kernels of a graph; the stream that ``wait`` waits for; -1 in ``sync`` is all streams."""
+
+
+def random_program(seed: int, events: bool = True) -> list[Step]:
+    """Ten to sixty steps with times of 1 us to 0.3 ms; ``events`` lets streams wait for streams."""
+    rng = random.Random(seed)
+    kinds = ["work"] * 4 + ["kernel"] * 6 + ["copy", "blocking copy", "graph", "sync"]
+    kinds += ["wait"] * events
+
+    def step() -> Step:
+        do, time = rng.choice(kinds), round(10 ** rng.uniform(3, 5.5))
+        other = {"graph": rng.randint(1, 8), "sync": rng.choice([0, -1])}.get(do, rng.randrange(3))
+        return Step(do, rng.randrange(3), time, other)
+
+    return [step() for _ in range(rng.randint(10, 60))] + [Step("sync", other=-1)]
 
 
 @dataclass

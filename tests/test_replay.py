@@ -1,0 +1,87 @@
+"""A replay predicts what a simulated machine does when one thing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from infprof.profiler.critical_path import CriticalPaths
+from infprof.profiler.events import Kind
+from infprof.profiler.intervals import Intervals
+from infprof.profiler.replay import Change, Replay
+from tests.simulated_machine import Run, Scales, Step, random_program, run
+from tests.test_critical_path import PROGRAMS
+
+
+def replay_of(ran: Run) -> Replay:
+    (request,) = ran.timeline.requests
+    return Replay(CriticalPaths(ran.timeline).links, request)
+
+
+def scaled(ran: Run, kernel: float = 1.0, copy: float = 1.0) -> Change:
+    """Device work that takes a part of its time."""
+    links, events = CriticalPaths(ran.timeline).links, ran.timeline.events
+    is_copy = events.kind[links.rows] == Kind.COPY
+    return Change(((links.end - links.start) * np.where(is_copy, copy, kernel)).astype(np.int64))
+
+
+def without_work(ran: Run, part: float) -> Change:
+    """Host ops that take so much less."""
+    rows = ran.timeline.by_kind[Kind.OP]
+    start, end = ran.timeline.events.start_ns[rows], ran.timeline.events.end_ns[rows]
+    return Change(host_removed=Intervals(end - ((end - start) * part).astype(np.int64), end))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(PROGRAMS)
+def test_an_unchanged_replay_gives_the_recorded_wall(program: list[Step]) -> None:
+    ran = run(program)
+    assert replay_of(ran).wall_ns() == ran.wall_ns
+
+
+def share_right(predicted: Callable[[Run], int], truth: Callable[[list[Step]], int]) -> float:
+    """Of random programs, how many are predicted to within 2 % of what the machine then does."""
+    right = []
+    for seed in range(300):
+        program = random_program(seed, events=False)
+        wall = truth(program)
+        right.append(abs(predicted(run(program)) - wall) <= 0.02 * wall)
+    return sum(right) / len(right)
+
+
+@pytest.mark.parametrize(("kernel", "copy"), [(0.5, 1.0), (1.0, 0.25), (2.0, 1.0), (0.7, 0.5)])
+def test_faster_and_slower_device_work(kernel: float, copy: float) -> None:
+    assert (
+        share_right(
+            lambda ran: replay_of(ran).wall_ns(scaled(ran, kernel, copy)),
+            lambda program: run(program, Scales(kernel=kernel, copy=copy)).wall_ns,
+        )
+        >= 0.98
+    )
+
+
+def test_less_work_on_the_host() -> None:
+    def shorter(program: list[Step]) -> int:
+        steps = [replace(one, time_ns=round(one.time_ns * 0.2)) for one in program]
+        return run(
+            [a if a.do == "work" else b for a, b in zip(steps, program, strict=True)]
+        ).wall_ns
+
+    right = share_right(lambda ran: replay_of(ran).wall_ns(without_work(ran, 0.8)), shorter)
+    assert right >= 0.98
+
+
+def test_a_hidden_copy_costs_nothing() -> None:
+    program = [Step("copy", 1, 20_000), Step("kernel", 0, 400_000), Step("sync", other=-1)]
+    ran = run(program)
+    assert replay_of(ran).wall_ns(scaled(ran, copy=0.1)) == ran.wall_ns
+
+
+def test_faster_kernels_in_a_launch_bound_program_save_nothing() -> None:
+    steps = [Step("work", time_ns=30_000), Step("kernel", 0, 8_000)] * 50
+    ran = run([*steps, Step("work", time_ns=50_000), Step("sync")])
+    assert replay_of(ran).wall_ns(scaled(ran, kernel=0.5)) == ran.wall_ns
