@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from random import SystemRandom
-from time import perf_counter_ns
+from time import perf_counter_ns, thread_time_ns
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,9 @@ COST_SHARE, COST_NS = 0.005, 300_000_000
 more than this share of the time, a program is listened to until it is known well enough, or until
 so much was spent on it."""
 
+MOST_NS = 5_000_000
+"""One call never takes longer to note."""
+
 ENOUGH_CALLS, ENOUGH_REQUESTS, FEWEST_REQUESTS = 5_000, 300, 60
 """Known well enough; and how many requests are needed in any case."""
 
@@ -66,7 +69,8 @@ class ModelCycles:
         self.places: dict[int, int] = {}
         """From which calls models were called, and how often among the first."""
         self.cost_ns = 0
-        """What listening took."""
+        """What listening took of the program's threads' time on a CPU. That they waited meanwhile,
+        for the interpreter or at the gate, is not counted."""
         self._asked = self._fingerprinted = self._called = self._turns = self._first_ns = 0
         self._inner = self._most_inner = 0
         """Turns of inner loops since the last one that counts, and the most there were before."""
@@ -77,28 +81,32 @@ class ModelCycles:
 
     def model_called(self, model: Any, inputs: Any, caller: FrameType) -> None:
         """An outermost model call begins."""
-        began, thread = perf_counter_ns(), this_thread.id
-        windows = self._session.windows.cost_ns
+        began, thread = thread_time_ns(), this_thread.id
         self._session.request_seen()
         self._note_place(caller)
         if not request.is_open():
             self._turn(thread, caller)
+        turned = perf_counter_ns()
         self._note_content(thread, inputs)
         now = self._of_thread.start_ns = perf_counter_ns()
-        self._session.add_mark(keys["profiler", NOTING], began, now, thread, RANGE)
+        self._session.add_mark(keys["profiler", NOTING], turned, now, thread, RANGE)
         self._called += 1
         self._first_ns = self._first_ns or now
-        if self._session.windows.cost_ns == windows:  # else most of it was a window's
-            self.cost_ns += now - began
-            if self.cost_ns > COST_SHARE * (now - self._first_ns) and self._is_known():
-                self._session.stop_listening(f"after the first {self._called} model calls")
+        self._count(thread_time_ns() - began, now)
+
+    def _count(self, cost_ns: int, now: int) -> None:
+        """Add up what listening took, and end it where that is no longer worth it."""
+        if cost_ns > MOST_NS:  # a window was opened or closed meanwhile
+            return
+        self.cost_ns += cost_ns
+        if self.cost_ns > COST_SHARE * (now - self._first_ns) and self._is_known():
+            self._session.stop_listening(f"after the first {self._called} model calls")
 
     def model_returned(self, model: Any) -> None:
         """It ended."""
         end = perf_counter_ns()
         key = keys["", f"nn.Module: {type(model).__name__}"]
         self._session.add_mark(key, self._of_thread.start_ns, end, this_thread.id, RANGE)
-        self.cost_ns += perf_counter_ns() - end
 
     def _is_known(self) -> bool:
         requests = max(self._turns, self._session.requests_seen)

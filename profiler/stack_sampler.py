@@ -35,8 +35,8 @@ a busy program hand over the interpreter and wake up again. That costs it 0.3 ms
 virtual machine on a busy host: much at first, so that a run of a few seconds gets hundreds of
 samples, and 1 to 2 % of a longer one."""
 
-LEARNT_TICKS, OUTSIDE_SHARE, SELDOM_NS = 100, 0.1, 1_000_000_000
-"""A program that spent less than a tenth of its first samples outside of its models is sampled
+LEARNT_TICKS, OUTSIDE_SHARE, SELDOM_NS = 100, 0.04, 1_000_000_000
+"""A program that spent less than this part of its first samples outside of its models is sampled
 seldom from there on: what happens inside is known from traced calls."""
 
 HOUSEKEEPING_TICKS = 5
@@ -202,7 +202,8 @@ class StackSampler:
                 wanting.append(len(found))
             active += wants or state == RUNNING
             call = self.calls.add(frame)
-            self._is_outside |= (wants or state != LOCK) and not self.calls.in_model(call)
+            works = (wants or state != LOCK) and not is_ours(frame.f_code.co_filename)
+            self._is_outside |= works and not self.calls.in_model(call)
             found.append((thread.native_id, call, state))
         self._active = active
         if wanting and (contended or self._active == 1):

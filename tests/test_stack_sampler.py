@@ -149,7 +149,7 @@ def test_a_program_that_is_mostly_in_its_model_is_sampled_seldom(
 ) -> None:
     sampler = StackSampler(tmp_path, open_tree(tmp_path), threading.Lock(), lambda: None)
     sampler.serving = True
-    sampler.ticks, sampler._outside = 101, 5
+    sampler.ticks, sampler._outside = 101, 3
     assert sampler._interval() == stack_sampler.SELDOM_NS
     sampler._outside = 20
     assert sampler._interval() == stack_sampler.PACE[0][1]
