@@ -19,7 +19,7 @@ OVERDUE_NS = 30_000_000_000
 """A window that finds no gate for this long after its time is closed without one: an endless trace
 would fill the memory for certain."""
 
-BUDGET_NS, BUDGET_SHARE = 200_000_000, 0.01
+BUDGET_NS, BUDGET_SHARE = 300_000_000, 0.01
 """Windows may cost this much, or this share of the time so far; a further one waits until then.
 Closing one takes torch 10 us for each event in it, and what a request cost in the last window is
 what it will cost in the next."""
