@@ -63,11 +63,13 @@ def run(name: str, out: Path, *options: str, plan: tuple[str, ...] = ()) -> Ran:
 
     One thread for torch: with more, OpenMP's barriers stall for whole time slices wherever other
     programs want the cores too, and the tests would measure that. A measurement that says of itself
-    that it is not valid, because the machine was too busy, is made again.
+    that it is not valid, because the machine was too busy, is made again; so is one with time that
+    nothing explains, as a single stall is in six requests of 4 ms.
     """
     for _ in range(ATTEMPTS):
         ran = _run(name, out, *options, plan=plan)
-        if ran.report.quality.level != "invalid":
+        quality = ran.report.quality
+        if quality.level != "invalid" and "unattributed" not in {one.code for one in quality.notes}:
             break
     return ran
 
