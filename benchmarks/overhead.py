@@ -96,9 +96,11 @@ def serve(number):
 }
 
 Command = Callable[[list[str], Path], list[str]]
-"""From a script with its arguments and a folder to write into, what to run."""
+"""From a script with its arguments and a folder to write into, the whole command."""
 
-OURS: Command = lambda script, out: ["-m", "infprof", "run", "-o", str(out / "out"), *script]  # noqa: E731
+OURS: Command = lambda script, out: [  # noqa: E731
+    sys.executable, "-m", "infprof", "run", "-o", str(out / "out"), *script,
+]  # fmt: skip
 
 PY_SPY = str(Path(sys.executable).with_name("py-spy"))
 
@@ -112,7 +114,6 @@ OTHERS: dict[str, Command] = {
         sys.executable, *script,
     ],
 }  # fmt: skip
-"""Whole commands."""
 
 
 class Program:
@@ -138,12 +139,12 @@ class Program:
         self._send(signal.SIGSTOP)
         self.turns.append((began, time.perf_counter()))
 
-    def answer(self) -> tuple[int, float, str]:
-        """Requests done, wall in turns of its own, and a fingerprint of its answers."""
+    def answer(self) -> tuple[float, str]:
+        """Wall in turns of its own, and a fingerprint of its answers."""
         assert self.process.stdout is not None
-        done, _, answers, first, last = self.process.stdout.read().split()
+        _, _, answers, first, last = self.process.stdout.read().split()
         inside = (min(end, float(last)) - max(start, float(first)) for start, end in self.turns)
-        return int(done), sum(one for one in inside if one > 0), answers.decode()
+        return sum(one for one in inside if one > 0), answers.decode()
 
     def _send(self, number: int) -> None:
         if not self.is_over:
@@ -156,7 +157,7 @@ def ratio(one: list[str], other: list[str]) -> float:
     while left := [program for program in programs if not program.is_over]:
         for program in random.sample(left, len(left)):
             program.take_turn()
-    (_, wall, mine), (_, base, same) = (program.answer() for program in programs)
+    (wall, mine), (base, same) = (program.answer() for program in programs)
     assert mine == same, "the answers differ"
     return wall / base
 
@@ -165,19 +166,19 @@ def compare(name: str, folder: Path, seconds: float, pairs: int, others: bool) -
     """Print one program's ratios."""
     script = folder / f"{name}.py"
     script.write_text(SETTING.replace("{model}", PROGRAMS[name]))
-    python = [sys.executable]
-    found = subprocess.run([*python, str(script), str(seconds), "0"], capture_output=True)
+    bare = [sys.executable, str(script)]
+    found = subprocess.run([*bare, str(seconds), "0"], capture_output=True, check=True)
     count = int(found.stdout.split()[0])
     work = [str(script), "0", str(count)]
-    bare = [*python, *work]
+    again = [sys.executable, *work]
     ratios = {
-        "infprof run": [ratio([*python, *OURS(work, folder)], bare) for _ in range(pairs)],
-        "bare again": [ratio(bare, bare) for _ in range(max(pairs // 3, 1))],
+        "infprof run": [ratio(OURS(work, folder), again) for _ in range(pairs)],
+        "bare again": [ratio(again, again) for _ in range(max(pairs // 3, 1))],
     }
     for who, command in OTHERS.items() if others else ():
         fewer = max(count // 10, 1) if who.startswith("torch") else count
         part = [str(script), "0", str(fewer)]
-        ratios[who] = [ratio(command(part, folder), [*python, *part])]
+        ratios[who] = [ratio(command(part, folder), [sys.executable, *part])]
     print(f"{name}: {count} requests, answers equal", flush=True)
     for who, found_ratios in ratios.items():
         low, high, number = min(found_ratios), max(found_ratios), len(found_ratios)

@@ -143,7 +143,7 @@ def _use(tables: Path | None) -> dict[str, dict[str, str]]:
     from infprof.profiler.tables import read_tables
 
     own = read_tables(tables)
-    names.declare({str(stage): pattern for stage, pattern in own.frames.items()})
+    names.declare(own.frames)
     return {module: dict(stages) for module, stages in own.entry_points.items()}
 
 

@@ -179,7 +179,7 @@ def _sweep(
             covered.setdefault(leaf, []).append(span)
     for leaf, spans in (*claims, *hidden):
         span = intersect(free, spans)
-        if leaf in covered and len(span.start):
+        if len(span.start):
             exposed.setdefault(leaf, []).append(span)
             free = subtract(free, span)
     leaves = {leaf: _share(covered[leaf], exposed.get(leaf, [EMPTY])) for leaf in covered}

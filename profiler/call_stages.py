@@ -14,9 +14,8 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from infprof.profiler import names
+from infprof.profiler.call_tree import MODEL_FILE
 from infprof.profiler.stacks import Calls, Place, State
-
-MODEL_FILE = "torch/nn/modules/module.py"
 
 
 @dataclass(frozen=True, slots=True)

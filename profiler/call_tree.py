@@ -17,7 +17,8 @@ from typing import TextIO
 MOST_CALLS = 100_000
 """A program that runs ever new code would otherwise fill the memory: 100 bytes each."""
 
-MODEL_FILE = os.path.join("torch", "nn", "modules", "module.py")
+MODEL_FILE = "torch/nn/modules/module.py"
+"""Of torch's: its functions call a module's ``forward``."""
 
 DEEPEST = 200
 """Outer frames of a deeper stack are left out."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infprof.profiler.device_links import Binding, DeviceLinks
-from infprof.profiler.intervals import Int64Array, Intervals, intervals, subtract, union
+from infprof.profiler.intervals import Int64Array, Intervals, intervals, joined, subtract, union
 from infprof.profiler.timeline import Request, Timeline
 
 LEAST_LINKED = 0.95
@@ -142,12 +142,7 @@ def _listed(column: npt.NDArray[np.integer[Any]]) -> list[int]:
 def _path(request: Request, work: list[int], pieces: dict[str, list[tuple[int, int]]]) -> Path:
     found = {name: np.array(rows, np.int64).reshape(-1, 2) for name, rows in pieces.items()}
     spans = {name: Intervals(rows[:, 0], rows[:, 1]) for name, rows in found.items()}
-    device = union(
-        Intervals(
-            np.concatenate([one.start for one in spans.values()]),
-            np.concatenate([one.end for one in spans.values()]),
-        )
-    )
+    device = union(joined(list(spans.values())))
     whole = intervals([request.start_ns], [request.end_ns])
     return Path(
         np.array(work, np.int64), spans["work"], union(spans["latency"]), union(spans["gap"]),

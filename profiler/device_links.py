@@ -126,7 +126,7 @@ class DeviceLinks:
 
     def _across(self, ready: Int64Array) -> Int64Array:
         """Position of the work on another stream that explains a later start, or -1."""
-        calls = self.timeline.where(Kind.CALL, lambda name: _waits_across(name), "waits")
+        calls = self.timeline.where(Kind.CALL, _waits_across, "waits")
         found = np.full(len(self.rows), -1, np.int64)
         if not len(calls) or not len(self.rows):
             return found
@@ -147,8 +147,16 @@ class DeviceLinks:
         """Host calls that waited for the device, in order of start, and the position of the work
         that each waited for last."""
         calls = self.timeline.where(Kind.CALL, names.call_class, "sync", "copy")
-        awaited = np.array([self.awaited(row) for row in calls.tolist()], np.int64)
+        awaited = np.array([self._find_awaited(row) for row in calls.tolist()], np.int64)
         return calls[awaited >= 0], awaited[awaited >= 0]
+
+    @cached_property
+    def _awaited(self) -> dict[int, int]:
+        return dict(zip(*(column.tolist() for column in self.waits), strict=True))
+
+    def awaited(self, call: int) -> int:
+        """Position of the work that a call waited for; -1 if it waited for nothing."""
+        return self._awaited.get(call, -1)
 
     def may_wait(self, call: int) -> bool:
         """Whether a call waits for the device, be there something to wait for or not."""
@@ -172,8 +180,7 @@ class DeviceLinks:
         calls = np.setdiff1d(self.timeline.by_kind[Kind.CALL], self.waits[0])
         return _quick(self.timeline.durations(calls), USUAL_TAIL_NS)
 
-    def awaited(self, call: int) -> int:
-        """Position of the work that a call waited for; -1 if it waited for nothing."""
+    def _find_awaited(self, call: int) -> int:
         events = self.timeline.events
         start, end = int(events.start_ns[call]), int(events.end_ns[call])
         is_sync = names.call_class(self.timeline.name(call)) == "sync"

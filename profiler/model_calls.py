@@ -16,14 +16,14 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
-from infprof.profiler.call_tree import is_ours, raised_by_user
+from infprof.profiler.call_tree import MODEL_FILE, is_ours, raised_by_user
 from infprof.profiler.compilers import Compilers, is_imported
 from infprof.profiler.wrapping import hide_own_frame
 
 SEARCHED_CALLS = 100
 """After so many model calls in a row without a new class, no more are looked for."""
 
-TORCH_CALLS = "torch/nn/modules/module.py", "torch/_dynamo/eval_frame.py"
+TORCH_CALLS = MODEL_FILE, "torch/_dynamo/eval_frame.py"
 """Files of the frames between a model's call and our wrapper."""
 
 
@@ -144,7 +144,7 @@ class ModelCalls:
         if self._base not in self._undo:
             return False
         outer: FrameType | None = sys._getframe(2)
-        while outer is not None and not outer.f_code.co_filename.endswith(TORCH_CALLS[0]):
+        while outer is not None and not outer.f_code.co_filename.endswith(MODEL_FILE):
             outer = outer.f_back
         return outer is not None
 

@@ -16,7 +16,7 @@ import numpy as np
 from infprof.profiler import names
 from infprof.profiler.device_links import NEVER, Binding, DeviceLinks
 from infprof.profiler.events import Kind
-from infprof.profiler.intervals import EMPTY, Int64Array, Intervals, length
+from infprof.profiler.intervals import EMPTY, Int64Array, Intervals
 from infprof.profiler.timeline import Request
 
 FAITHFUL = 0.02
@@ -176,5 +176,4 @@ def _length_before(spans: Intervals) -> Callable[[int], int]:
         whole = int(lengths[place])
         return whole - max(0, int(ends[place - 1]) - time) if place else whole
 
-    assert length(spans) == int(lengths[-1])
     return before

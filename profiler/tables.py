@@ -19,8 +19,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from infprof.profiler.bad_input import BadInput
+from infprof.profiler.stages import DECLARABLE
 
-Stage = Literal["io", "preprocess", "h2d", "compute", "d2h", "postprocess", "python", "queue"]
+
+def _declarable(stage: str) -> str:
+    if stage not in DECLARABLE:
+        raise ValueError(f"{stage!r} is none of the stages {', '.join(sorted(DECLARABLE))}")
+    return stage
 
 
 def _compiles(pattern: str) -> str:
@@ -31,6 +36,7 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
+Stage = Annotated[str, AfterValidator(_declarable)]
 Pattern = Annotated[str, AfterValidator(_compiles)]
 
 

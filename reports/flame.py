@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infprof.profiler.call_stages import MODEL_FILE
+from infprof.profiler.call_tree import MODEL_FILE
 from infprof.profiler.stacks import Calls, Place
 from infprof.reports import wording
 from infprof.reports.facts import LONGEST

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infprof.profiler.call_stages import MODEL_FILE, frame_text
+from infprof.profiler.call_stages import frame_text
+from infprof.profiler.call_tree import MODEL_FILE
 from infprof.profiler.events import STAGES, Kind
 from infprof.profiler.intervals import Int64Array, Intervals, clip, intersect, length, union
 from infprof.profiler.stacks import State

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 
-from infprof.profiler.call_stages import MODEL_FILE
+from infprof.profiler.call_tree import MODEL_FILE
 from infprof.profiler.events import EventsBuilder, Flag, Kind
 from infprof.profiler.recording import (
     Gpu,

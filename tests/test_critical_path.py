@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infprof.profiler.breakdown import by_critical_path
 from infprof.profiler.critical_path import CriticalPaths, Path
 from infprof.profiler.events import Kind
-from infprof.profiler.intervals import Intervals, intersect, length, union
+from infprof.profiler.intervals import intersect, joined, length, union
 from tests.simulated_machine import Run, Scales, Step, random_program, run
 
 STREAMS = st.integers(0, 2)
@@ -51,11 +50,7 @@ def test_the_path_tiles_the_wall(program: list[Step]) -> None:
     path = path_of(ran)
     parts = [path.spans, path.latency, path.gap, path.host]
     assert sum(length(one) for one in parts) == ran.wall_ns
-    everything = union(
-        Intervals(
-            np.concatenate([one.start for one in parts]), np.concatenate([one.end for one in parts])
-        )
-    )
+    everything = union(joined(parts))
     assert length(everything) == ran.wall_ns
 
 

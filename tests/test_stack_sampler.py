@@ -144,9 +144,7 @@ def test_it_ends_by_itself_after_enough(tmp_path: Path, monkeypatch: pytest.Monk
     assert sampler.ticks == 3
 
 
-def test_a_program_that_is_mostly_in_its_model_is_sampled_seldom(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_program_that_is_mostly_in_its_model_is_sampled_seldom(tmp_path: Path) -> None:
     sampler = StackSampler(tmp_path, open_tree(tmp_path), threading.Lock(), lambda: None)
     sampler.serving = True
     sampler.ticks, sampler._outside = 101, 3
