@@ -142,7 +142,10 @@ class Program:
     def answer(self) -> tuple[float, str]:
         """Wall in turns of its own, and a fingerprint of its answers."""
         assert self.process.stdout is not None
-        _, _, answers, first, last = self.process.stdout.read().split()
+        lines = [line.split() for line in self.process.stdout]  # a profiler may say something too
+        _, _, answers, first, last = next(
+            words for words in lines if words[:1] and len(words) == 5 and words[0].isdigit()
+        )
         inside = (min(end, float(last)) - max(start, float(first)) for start, end in self.turns)
         return sum(one for one in inside if one > 0), answers.decode()
 

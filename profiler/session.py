@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from json import dumps
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from time import perf_counter_ns
 
 from infprof.profiler import annotate
@@ -28,8 +28,11 @@ from infprof.profiler.schedule import Plan
 from infprof.profiler.stack_sampler import StackSampler
 from infprof.profiler.windows import Windows
 
-FLUSH_NS = 100_000_000
-"""Marks older than this go to disk: what a kill can take with it."""
+WRITE_NS = 100_000_000
+"""Marks older than this go to disk, at the sampler's next tick: a disk may take 0.3 s."""
+
+OVERDUE_NS = 2_000_000_000
+"""If it has not ticked for so long, whoever marks writes: what a kill can take with it."""
 
 AWAITED_NS = 30_000_000_000
 """So long after its start a program is watched closely for torch; a later import may cost the
@@ -58,7 +61,7 @@ class Session:
         self.ended = False
         self.pid, self.began_ns = os.getpid(), perf_counter_ns()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.file = MarkFile(folder)
+        self.file, self.file_lock = MarkFile(folder), RLock()  # a signal's handler may mark too
         self.calls_lock = Lock()
         calls = open_tree(folder)
         self.sampler = StackSampler(folder, calls, self.calls_lock, self._tick)
@@ -101,8 +104,9 @@ class Session:
         self.sampler.pause()
         with self.calls_lock:  # what is buffered would be written by both
             self.sampler.calls.flush()
-        with self.gate.lock:
+        with self.file_lock:
             self.file.flush()
+        with self.gate.lock:
             if self.windows.is_open:
                 self.notes["fork"] = "the program forked in a window, which had to end there"
                 self.windows.schedule.stop_window()
@@ -190,7 +194,7 @@ class Session:
         if self.ended:
             return
         self.marks.extend((key, start, end, thread, last))
-        if len(self.marks) >= BLOCK or start - self.flushed_ns > FLUSH_NS:
+        if len(self.marks) >= BLOCK or start - self.flushed_ns > OVERDUE_NS:
             self._flush()
 
     def enter_block(self) -> None:
@@ -210,7 +214,9 @@ class Session:
             self.leave_request(key, thread, phase, self.block_start_ns, end, failed)
 
     def _tick(self) -> None:
-        """At each sample, in the sampler's thread."""
+        """Now and then, in the sampler's thread."""
+        if perf_counter_ns() - self.flushed_ns > WRITE_NS:
+            self._flush()
         if self.sampler.serving:
             self.tasks.look()
         self.entries.wrap_imported()
@@ -222,7 +228,7 @@ class Session:
         """Write the marks out. Other threads may append meanwhile: only a counted prefix goes."""
         if os.getpid() != self.pid:
             return
-        with self.gate.lock:
+        with self.file_lock:
             began = perf_counter_ns()
             count = len(self.marks)
             full = self.marks[:count]

@@ -39,8 +39,8 @@ LEARNT_TICKS, OUTSIDE_SHARE, SELDOM_NS = 100, 0.04, 1_000_000_000
 """A program that spent less than this part of its first samples outside of its models is sampled
 seldom from there on: what happens inside is known from traced calls."""
 
-HOUSEKEEPING_TICKS = 5
-"""While the program serves, ``on_tick`` comes at every so many samples."""
+HOUSEKEEPING_NS = 50_000_000
+"""While the program serves, ``on_tick`` comes no oftener."""
 
 WAITED_NS = 1_000_000
 """A sampler that wakes later than this waited for the interpreter: another thread held it."""
@@ -86,7 +86,7 @@ class StackSampler:
         """What the program's switch interval was before ours."""
         self._random = random.Random(0)  # the program's own random numbers stay as they are
         self._stopping = threading.Event()
-        self._sampled_ns = 0
+        self._sampled_ns = self._kept_house_ns = 0
         self._outside, self._is_outside = 0, False
         """How many samples of ``ticks`` found a thread at work outside of any model; the last."""
         self._active = 0
@@ -160,7 +160,8 @@ class StackSampler:
     def _tick(self, due: int, interval: int) -> int:
         """Take one sample, once for each time it was due; returns when it was due last."""
         woke = perf_counter_ns()
-        if not self.serving or self.ticks % HOUSEKEEPING_TICKS == 0 or interval == ENOUGH_NS:
+        if not self.serving or woke - self._kept_house_ns > HOUSEKEEPING_NS:
+            self._kept_house_ns = woke
             self._keep_house()
         early = not self.serving and woke - self._sampled_ns < STARTING_NS
         if early or interval == ENOUGH_NS:  # awake for something else than samples

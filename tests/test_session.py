@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import threading
@@ -270,6 +271,15 @@ def test_a_kill_before_the_first_request_is_not_called_a_program_without_request
     assert ENDED_AT_ONCE in killed.header.missing["requests"]
 
 
+@pytest.fixture
+def no_garbage_collection() -> Iterator[None]:
+    """A long collection is a mark too."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
 def test_a_million_requests_stay_bounded_in_memory_and_on_disk(tmp_path: Path) -> None:
     session = Session(tmp_path, NO_WINDOWS)
     session.start()
