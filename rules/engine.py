@@ -8,6 +8,7 @@ no ops, calls or kernels: it is then given all requests that the tracer did not 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 
 from infprof.profiler import registry
@@ -17,6 +18,9 @@ from infprof.rules.finding import Finding, Outcome, Unknown, Verdict
 GATE_SHARE = 0.05
 """A saving below this share of the wall is no finding: 20 interleaved pairs of runs at 1 to 2 %
 noise resolve about 1 %, so a smaller gain could not be told from chance (CATALOGUE section 0)."""
+
+NOTICEABLY_SLOWER = 1.1
+"""Requests under the tracer, when a finding's numbers would puzzle beside those of the others."""
 
 DOES_NOT_APPLY = "does not apply"
 """How the reason of a CLEAR begins that nothing was looked at for."""
@@ -32,8 +36,8 @@ def judge(traced: Evidence, untraced: Evidence | None = None) -> list[Verdict]:
     verdicts = []
     for rule, module in sorted(catalog().items()):
         uses_tracer = getattr(module, "USES_TRACER", True)
-        evidence = traced if uses_tracer else untraced or traced
-        verdicts.append(_judge_one(rule, module, evidence))
+        plain = untraced or traced
+        verdicts.append(_judge_one(rule, module, traced if uses_tracer else plain, plain))
     return verdicts
 
 
@@ -47,7 +51,7 @@ def ranked(verdicts: list[Verdict]) -> list[tuple[str, Finding]]:
     return sorted(found, key=lambda one: (-one[1].saving.low_ns - one[1].saving.high_ns, one[0]))
 
 
-def _judge_one(rule: str, module: ModuleType, evidence: Evidence) -> Verdict:
+def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidence) -> Verdict:
     needs = tuple(getattr(module, "NEEDS", ()))
     if "device" in needs and evidence.device_use == "unused":
         return Verdict(rule, Outcome.CLEAR, f"{DOES_NOT_APPLY}: no work ran on a GPU")
@@ -59,12 +63,28 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence) -> Verdict:
             rule, Outcome.UNKNOWN, "no request was recorded, so there is no wall to explain"
         )
     try:
-        findings = tuple(module.check(evidence))
+        findings = tuple(_in_time_of(plain, evidence, one) for one in module.check(evidence))
     except Unknown as reason:
         return Verdict(rule, Outcome.UNKNOWN, str(reason))
     except Exception as error:  # a rule of ours or a stranger's: the others must still be heard
         return Verdict(rule, Outcome.FAILED, f"{type(error).__name__}: {error}")
-    return _gate(rule, findings, evidence, bool(getattr(module, "ALWAYS_REPORT", False)))
+    return _gate(rule, findings, plain, bool(getattr(module, "ALWAYS_REPORT", False)))
+
+
+def _in_time_of(plain: Evidence, traced: Evidence, finding: Finding) -> Finding:
+    """What is seen under the tracer takes longer there: a saving is a part of what the finding's
+    stage takes without."""
+    if plain is traced:
+        return finding
+    stage = finding.stage if traced.exposed_ns(finding.stage) else None
+    slow = traced.exposed_ns(stage) if stage else traced.wall_ns
+    quick = plain.exposed_ns(stage) if stage else plain.wall_ns
+    part, saving = min(quick / slow, 1.0), finding.saving
+    saving = replace(saving, low_ns=int(saving.low_ns * part), high_ns=int(saving.high_ns * part))
+    why = finding.why
+    if traced.wall_ns > NOTICEABLY_SLOWER * plain.wall_ns:
+        why += f" (Seen under the tracer, where a request took {traced.wall_ns / 1e6:.2f} ms.)"
+    return replace(finding, saving=saving, why=why)
 
 
 def _gate(rule: str, findings: tuple[Finding, ...], evidence: Evidence, exempt: bool) -> Verdict:
