@@ -1,0 +1,43 @@
+"""Work in another thread is waited for to its end, whatever comes."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import threading
+
+import pytest
+
+from infprof.profiler.other_thread import in_other_thread
+
+
+def test_it_runs_elsewhere_and_is_waited_for() -> None:
+    seen = list[int]()
+    in_other_thread(lambda: seen.append(threading.get_ident()))
+    assert seen and seen[0] != threading.get_ident()
+
+
+def test_what_it_raises_is_raised_here() -> None:
+    with pytest.raises(ZeroDivisionError):
+        in_other_thread(lambda: 1 / 0)
+
+
+def test_an_interrupt_comes_after_its_end() -> None:
+    ended, told = list[bool](), threading.Event()
+
+    def work() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        told.wait(0.2)  # meanwhile the main thread is interrupted, and waits on
+        ended.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        in_other_thread(work)
+    assert ended == [True]
+
+
+def test_an_interrupt_at_the_very_end_holds_nobody_up() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        in_other_thread(_thread.interrupt_main)  # seen as soon as the wait is over
+        for _ in range(1000):
+            pass
