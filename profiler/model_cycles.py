@@ -36,7 +36,7 @@ MANY_TURNS = 50
 """Of an inner loop, before the outer one may be taken for ended."""
 
 FINGERPRINTED_CALLS = 1_000
-COST_SHARE, COST_NS = 0.005, 300_000_000
+COST_SHARE, COST_NS = 0.005, 150_000_000
 """Listening takes 10 us a model call, and 200 in a virtual machine on a busy host. Where that is
 more than this share of the time, a program is listened to until it is known well enough, or until
 so much was spent on it."""
@@ -104,9 +104,10 @@ class ModelCycles:
 
     def model_returned(self, model: Any) -> None:
         """It ended."""
-        end = perf_counter_ns()
+        began, end = thread_time_ns(), perf_counter_ns()
         key = keys["", f"nn.Module: {type(model).__name__}"]
         self._session.add_mark(key, self._of_thread.start_ns, end, this_thread.id, RANGE)
+        self.cost_ns += thread_time_ns() - began
 
     def _is_known(self) -> bool:
         requests = max(self._turns, self._session.requests_seen)
