@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infprof.profiler.breakdown import by_occupancy
+from infprof.profiler.breakdown import explain
 from infprof.profiler.device import device_facts
 from infprof.profiler.latency import measure_latency
 from infprof.profiler.recording import Recording
@@ -18,7 +18,7 @@ def diagnose(recording: Recording) -> Report:
     """Say where the time of a recording went, what is wrong and what fixing it would save."""
     timeline = Timeline(recording)
     facts = device_facts(timeline), measure_latency(recording)
-    traced = Evidence(recording, timeline, by_occupancy(timeline), *facts)
+    traced = Evidence(recording, timeline, explain(timeline), *facts)
     found = untraced(timeline)
     plain = None if found is None else Evidence(recording, *found, *facts)
     return make_report(plain or traced, judge(traced, plain))

@@ -1,8 +1,8 @@
 """The Breakdown: every nanosecond of a request's wall belongs to exactly one leaf of one stage.
 
-Basis ``occupancy`` (CATALOGUE 3.4), which verdicts rest on: all device work claims first. Basis
-``critical-path`` (3.5), where launches and device work are linked: device work claims its time on
-the path, and the host what is left. Among the host's leaves the one of higher priority claims; what
+Basis ``critical-path`` (CATALOGUE 3.5), where launches and device work are linked: device work
+claims its time on the path, and the host what is left. Elsewhere ``occupancy`` (3.4): all device
+work claims first. Among the host's leaves the one of higher priority claims; what
 nobody claims is ``unattributed``.
 """
 
@@ -33,6 +33,8 @@ UNATTRIBUTED = "unattributed"
 LAUNCH_LATENCY, DEVICE_GAP = "python.launch_latency", "python.device_gap"
 """Between a launch and its work on a device that had nothing else to do, and between two pieces of
 work that were queued: the driver's and the device's own time."""
+
+OF_THE_DEVICE = frozenset({*DEVICE_LEAVES, LAUNCH_LATENCY, DEVICE_GAP})
 
 
 def stage_of(leaf: str) -> str:
@@ -73,6 +75,8 @@ class Breakdown:
 
     basis: Basis
     requests: tuple[RequestBreakdown, ...]
+    paths: CriticalPaths | None = None
+    """What the basis ``critical-path`` was read from."""
 
     @property
     def wall_ns(self) -> int:
@@ -112,6 +116,12 @@ class Breakdown:
         return union(joined([one.exposed(*prefixes) for one in self.requests]))
 
 
+def explain(timeline: Timeline) -> Breakdown:
+    """The best breakdown that the recording allows."""
+    paths = CriticalPaths(timeline)
+    return by_critical_path(timeline, paths) if paths.are_known else by_occupancy(timeline)
+
+
 def by_occupancy(timeline: Timeline) -> Breakdown:
     """Blame by priority: works on any events, also where launches and kernels are not linked."""
     claims = _Claims(timeline)
@@ -133,8 +143,9 @@ def by_critical_path(timeline: Timeline, paths: CriticalPaths) -> Breakdown:
             for one in DEVICE_LEAVES
         }
         on_path |= {LAUNCH_LATENCY: path.latency, DEVICE_GAP: path.gap}
+        on_path[UNATTRIBUTED] = path.unexplained
         found.append(_sweep(request, claims.host(request.lane), on_path, claims.device))
-    return Breakdown("critical-path", tuple(found))
+    return Breakdown("critical-path", tuple(found), paths)
 
 
 class _Claims:
@@ -183,7 +194,8 @@ def _sweep(
             exposed.setdefault(leaf, []).append(span)
             free = subtract(free, span)
     leaves = {leaf: _share(covered[leaf], exposed.get(leaf, [EMPTY])) for leaf in covered}
-    leaves[UNATTRIBUTED] = _share([free], [free])
+    unknown = [free, *exposed.get(UNATTRIBUTED, [])]
+    leaves[UNATTRIBUTED] = _share(unknown, unknown)
     return RequestBreakdown(request, leaves)
 
 

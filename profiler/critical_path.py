@@ -7,6 +7,7 @@ Time that the device spends unseen from the path costs the request nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,11 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from infprof.profiler.device_links import Binding, DeviceLinks
+from infprof.profiler.device_waits import DeviceWaits
 from infprof.profiler.intervals import Int64Array, Intervals, intervals, joined, subtract, union
 from infprof.profiler.timeline import Request, Timeline
 
 LEAST_LINKED = 0.95
 """With fewer launches known, what the device waited for is not known either."""
+
+LONGEST_LAG_NS = 200_000
+"""No device takes a tenth of that to start work that nothing holds up."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Path:
     """From a launch to the start of its work."""
     gap: Intervals
     """Between two pieces of work that were queued."""
+    unexplained: Intervals
+    """Such a time, but too long: the device waited for something that the trace does not show."""
     host: Intervals
     """All the rest."""
 
@@ -43,6 +50,7 @@ class CriticalPaths:
 
     def __init__(self, timeline: Timeline) -> None:
         self.links = DeviceLinks(timeline)
+        self.waits = DeviceWaits(self.links)
         self._timeline = timeline
         self._waiting = dict[int | None, tuple[list[int], list[int], list[int]]]()
 
@@ -90,7 +98,7 @@ class CriticalPaths:
         """When before ``time`` the host last stopped to wait for the device, and for which work;
         -1 if it did not."""
         starts, ends, places = self._waits_of(lane)
-        index = int(np.searchsorted(starts, time, side="left")) - 1
+        index = bisect_left(starts, time) - 1
         while index >= 0:
             place = places[index]
             awaited = self._end[place] < time or ends[index] <= time
@@ -101,7 +109,7 @@ class CriticalPaths:
 
     def _waits_of(self, lane: int | None) -> tuple[list[int], list[int], list[int]]:
         if lane not in self._waiting:
-            calls, places = self.links.waits
+            calls, places = self.waits.calls, self.waits.places
             events = self._timeline.events
             mine = np.ones(len(calls), bool) if lane is None else events.lane[calls] == lane
             calls = calls[mine]
@@ -140,11 +148,20 @@ def _listed(column: npt.NDArray[np.integer[Any]]) -> list[int]:
 
 
 def _path(request: Request, work: list[int], pieces: dict[str, list[tuple[int, int]]]) -> Path:
-    found = {name: np.array(rows, np.int64).reshape(-1, 2) for name, rows in pieces.items()}
-    spans = {name: Intervals(rows[:, 0], rows[:, 1]) for name, rows in found.items()}
-    device = union(joined(list(spans.values())))
-    whole = intervals([request.start_ns], [request.end_ns])
+    spans = {
+        name: Intervals(*np.array(rows, np.int64).reshape(-1, 2).T) for name, rows in pieces.items()
+    }
+    whole, device = intervals([request.start_ns], [request.end_ns]), joined(list(spans.values()))
+    latency, gap = (_parted(spans[one]) for one in ("latency", "gap"))
     return Path(
-        np.array(work, np.int64), spans["work"], union(spans["latency"]), union(spans["gap"]),
-        subtract(whole, device),
+        np.array(work, np.int64), spans["work"], latency[0], gap[0],
+        union(joined([latency[1], gap[1]])), subtract(whole, union(device)),
     )  # fmt: skip
+
+
+def _parted(spans: Intervals) -> tuple[Intervals, Intervals]:
+    """Those that the device may take, and those that are too long for it."""
+    long = spans.end - spans.start > LONGEST_LAG_NS
+    parts = (Intervals(spans.start[mask], spans.end[mask]) for mask in (~long, long))
+    short, rest = (union(part) for part in parts)
+    return short, rest

@@ -1,4 +1,4 @@
-"""What each piece of device work waited for, and which host calls waited for the device.
+"""What each piece of device work waited for.
 
 Work starts when the last of its predecessors is done: the work before it on its stream, its launch
 from the host, or work on another stream that its own was told to wait for. A trace does not say
@@ -29,12 +29,11 @@ USUAL_LATENCY_NS, USUAL_GAP_NS = 5_000, 1_500
 """From a launch to its kernel on an idle device, and between two kernels that were queued: used
 where a trace has none to measure (CATALOGUE section 0)."""
 
-USUAL_TAIL_NS = 3_000
-"""What a wait takes after the work has ended, and a call by itself."""
-
 ACROSS_NS = 10_000
 """Work that waits for an event of another stream starts this soon after it."""
 
+LONG_CALL_NS = 100_000
+"""Ten times what a launch takes that finds room in the queue (CATALOGUE section 0)."""
 
 UNEXPLAINED_NS = 1_000
 """Work that starts this much later than its stream and its launch allow waited for something."""
@@ -79,9 +78,36 @@ class DeviceLinks:
 
     @cached_property
     def launched_ns(self) -> Int64Array:
-        """When that call began, ``NEVER`` where unknown."""
-        known = self.launch >= 0
-        return np.where(known, self.timeline.events.start_ns[self.launch], NEVER)
+        """When it did: as that call began, or as it ended if it lasted long, because it moved
+        pageable memory or code, or waited for room. ``NEVER`` where unknown."""
+        if not len(self.rows):
+            return np.zeros(0, np.int64)
+        events = self.timeline.events
+        began, ended = events.start_ns[self.launch], events.end_ns[self.launch]
+        waited_for = (events.kind[self.rows] == Kind.COPY) & (self.end <= ended + ROUNDING_NS)
+        late = (ended - began >= LONG_CALL_NS) & ~waited_for
+        handed = np.clip(self.start - USUAL_LATENCY_NS, began, ended)
+        given = np.minimum(np.where(late, handed, began), self.start)
+        return np.where(self.launch >= 0, given, NEVER)
+
+    @cached_property
+    def is_staged(self) -> npt.NDArray[np.bool_]:
+        """Which are copies from pageable memory."""
+        copies = self.timeline.events.kind[self.rows] == Kind.COPY
+        upload = self.timeline.label(self.rows, names.copy_direction) == "h2d"
+        pageable = self.timeline.label(self.rows, names.copy_memory) == "pageable"
+        return np.asarray(copies & upload & pageable, np.bool_)
+
+    @cached_property
+    def lane(self) -> npt.NDArray[np.int32]:
+        """The stream of each."""
+        return self.timeline.events.lane[self.rows]
+
+    @cached_property
+    def by_launch(self) -> tuple[Int64Array, Int64Array]:
+        """Positions in order of their launches' rows, and these rows."""
+        order = np.argsort(self.launch, kind="stable")
+        return order, self.launch[order]
 
     @cached_property
     def linked_share(self) -> float:
@@ -91,7 +117,7 @@ class DeviceLinks:
     @cached_property
     def before(self) -> Int64Array:
         """Position of the work before it on its stream, or in its graph if that ended later."""
-        lane = self.timeline.events.lane[self.rows]
+        lane = self.lane
         before = _previous(lane)
         in_graph = (self.timeline.events.flags[self.rows] & Flag.GRAPH) > 0
         group = np.where(in_graph & (self.launch >= 0), self.launch, -2 - np.arange(len(lane)))
@@ -104,13 +130,13 @@ class DeviceLinks:
     def latency_ns(self) -> int:
         """From the begin of a launch to its kernel on an idle stream, at least."""
         idle = (self.launch >= 0) & (self._end_of(self.before) <= self.launched_ns)
-        return _quick((self.start - self.launched_ns)[idle], USUAL_LATENCY_NS)
+        return quickest((self.start - self.launched_ns)[idle], USUAL_LATENCY_NS)
 
     @cached_property
     def gap_ns(self) -> int:
         """Between the ends and the starts of queued work on one stream, at least."""
         queued = self.launched_ns + self.latency_ns < self._end_of(self.before)
-        return _quick((self.start - self._end_of(self.before))[queued], USUAL_GAP_NS)
+        return quickest((self.start - self._end_of(self.before))[queued], USUAL_GAP_NS)
 
     @cached_property
     def binding(self) -> tuple[npt.NDArray[np.int8], Int64Array]:
@@ -126,105 +152,23 @@ class DeviceLinks:
 
     def _across(self, ready: Int64Array) -> Int64Array:
         """Position of the work on another stream that explains a later start, or -1."""
-        calls = self.timeline.where(Kind.CALL, _waits_across, "waits")
         found = np.full(len(self.rows), -1, np.int64)
-        if not len(calls) or not len(self.rows):
+        in_graph = (self.timeline.events.flags[self.rows] & Flag.GRAPH) > 0
+        calls = self.timeline.where(Kind.CALL, _waits_across, "waits")
+        if not len(calls) and not in_graph.any():
             return found
         order = np.argsort(self.end, kind="stable")
         place = np.searchsorted(self.end[order], self.start, side="right") - 1
         candidate = order[np.maximum(place, 0)]
-        lane = self.timeline.events.lane[self.rows]
+        lane = self.lane
         explains = (
             (place >= 0)
             & (lane[candidate] != lane)
             & (self.start - self.end[candidate] <= ACROSS_NS)
             & (self.start - ready > UNEXPLAINED_NS)
+            & (bool(len(calls)) | in_graph | in_graph[candidate])  # a graph has its own streams
         )
         return np.where(explains, candidate, found)
-
-    @cached_property
-    def waits(self) -> tuple[Rows, Int64Array]:
-        """Host calls that waited for the device, in order of start, and the position of the work
-        that each waited for last."""
-        calls = self.timeline.where(Kind.CALL, names.call_class, "sync", "copy")
-        awaited = np.array([self._find_awaited(row) for row in calls.tolist()], np.int64)
-        return calls[awaited >= 0], awaited[awaited >= 0]
-
-    @cached_property
-    def _awaited(self) -> dict[int, int]:
-        return dict(zip(*(column.tolist() for column in self.waits), strict=True))
-
-    def awaited(self, call: int) -> int:
-        """Position of the work that a call waited for; -1 if it waited for nothing."""
-        return self._awaited.get(call, -1)
-
-    def may_wait(self, call: int) -> bool:
-        """Whether a call waits for the device, be there something to wait for or not."""
-        return names.call_class(self.timeline.name(call)) == "sync" or self.awaited(call) >= 0
-
-    def lane_awaited(self, call: int) -> int | None:
-        """The stream's lane that a call waits for; ``None``: all of them."""
-        if names.call_class(self.timeline.name(call)) == "sync":
-            return self._stream_of(call)
-        return int(self.timeline.events.lane[self.rows[self.awaited(call)]])
-
-    @cached_property
-    def tail_ns(self) -> int:
-        """From the end of the work to the end of the call that waits for it, at least."""
-        calls, places = self.waits
-        return _quick(self.timeline.events.end_ns[calls] - self.end[places], USUAL_TAIL_NS)
-
-    @cached_property
-    def call_ns(self) -> int:
-        """What a call takes that has nothing to wait for, at least."""
-        calls = np.setdiff1d(self.timeline.by_kind[Kind.CALL], self.waits[0])
-        return _quick(self.timeline.durations(calls), USUAL_TAIL_NS)
-
-    def _find_awaited(self, call: int) -> int:
-        events = self.timeline.events
-        start, end = int(events.start_ns[call]), int(events.end_ns[call])
-        is_sync = names.call_class(self.timeline.name(call)) == "sync"
-        places, ends = self._by_end(self._stream_of(call) if is_sync else None)
-        last = int(np.searchsorted(ends, end + ROUNDING_NS, side="right"))
-        first = int(np.searchsorted(ends, start, side="right"))
-        for place in places[first:last][::-1].tolist():
-            if self.launch[place] == call or (is_sync and self.launched_ns[place] < start):
-                return int(place)
-        return -1
-
-    def _stream_of(self, call: int) -> int | None:
-        """The stream's lane that a sync waits for, as the device reports it; ``None``: any."""
-        place = np.searchsorted(self._syncs[0], self.timeline.events.correlation[call])
-        if (
-            place < len(self._syncs[0])
-            and self._syncs[0][place] == (self.timeline.events.correlation[call])
-        ):
-            row = int(self._syncs[1][place])
-            if "Stream" in self.timeline.name(row):
-                return int(self.timeline.events.lane[row])
-        return None
-
-    @cached_property
-    def _syncs(self) -> tuple[Int64Array, Int64Array]:
-        rows = self.timeline.by_kind[Kind.SYNC]
-        ids = self.timeline.events.correlation[rows]
-        order = np.argsort(ids, kind="stable")
-        order = order[ids[order] >= 0]
-        return ids[order], rows[order]
-
-    def _by_end(self, lane: int | None) -> tuple[Int64Array, Int64Array]:
-        """Positions on a lane (``None``: on all) in order of end, and these ends."""
-        if lane not in self._ends:
-            chosen = np.arange(len(self.rows))
-            if lane is not None:
-                chosen = chosen[self.timeline.events.lane[self.rows] == lane]
-            chosen = chosen[np.argsort(self.end[chosen], kind="stable")]
-            self._ends[lane] = chosen, self.end[chosen]
-        return self._ends[lane]
-
-    @cached_property
-    def _ends(self) -> dict[int | None, tuple[Int64Array, Int64Array]]:
-        return {}
 
     def _end_of(self, positions: Int64Array) -> Int64Array:
         if not len(self.rows):
@@ -241,7 +185,8 @@ def _previous(groups: npt.NDArray[np.integer]) -> Int64Array:
     return before
 
 
-def _quick(times: Int64Array, usual: int) -> int:
+def quickest(times: Int64Array, usual: int) -> int:
+    """What of these times, ns, counts as the least; ``usual`` where there are none."""
     times = times[times >= 0]
     return int(np.quantile(times, QUICK)) if len(times) else usual
 

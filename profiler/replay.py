@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from infprof.profiler import names
-from infprof.profiler.device_links import NEVER, Binding, DeviceLinks
-from infprof.profiler.events import Kind
+from infprof.profiler.device_links import NEVER, Binding
+from infprof.profiler.device_waits import DeviceWaits
 from infprof.profiler.intervals import EMPTY, Int64Array, Intervals
 from infprof.profiler.timeline import Request
 
@@ -38,53 +38,87 @@ class Change:
     """Rows of calls that wait for the device no more."""
 
 
+class Machine:
+    """What all replays of a recording need, as lists: read one by one, they are three times as
+    quick as arrays."""
+
+    def __init__(self, waits: DeviceWaits) -> None:
+        links, events = waits.links, waits.links.timeline.events
+        self.waits, self.links = waits, links
+        self.work: list[tuple[int, ...]] = list(
+            zip(
+                *(
+                    column.tolist()
+                    for column in (
+                        links.start, links.end, links.launch, links.launched_ns, links.before,
+                        *links.binding, links.lane,
+                    )
+                ),
+                strict=True,
+            )
+        )  # fmt: skip
+        """Of each piece of device work, start, end, launch, when it was launched, the position
+        before it, binding, source and stream."""
+        self.calls = {
+            row: (int(events.start_ns[row]), int(events.end_ns[row]), int(events.lane[row]))
+            for row in {*links.launch[links.launch >= 0].tolist(), *waits.may_wait.tolist()}
+        }
+        """Start, end and thread of each call that launches or waits."""
+        self.syncs = {row: waits.stream_of(row) for row in waits.syncs.tolist()}
+        """For each synchronisation the stream's lane that it waits for; ``None``: all of them."""
+        self.latency_ns, self.gap_ns = links.latency_ns, links.gap_ns
+        self.tail_ns, self.call_ns = waits.tail_ns, waits.call_ns
+
+
 class Replay:
     """One request of a recording, to be replayed with changes."""
 
-    def __init__(self, links: DeviceLinks, request: Request) -> None:
-        """``request`` must have a thread of its own."""
-        self._links, self._request = links, request
-        self._events = links.timeline.events
-        self._nodes = self._ordered()
+    def __init__(self, machine: Machine, request: Request) -> None:
+        """Where no thread is known to serve ``request``, all count as one: the usual program's
+        threads work in turns."""
+        self._machine, self._request = machine, request
 
     def wall_ns(self, change: Change | None = None) -> int:
         """How long the request would take."""
-        return _Run(self._links, self._request, change or Change()).through(self._nodes)
+        return _Run(self._machine, self._request, change or Change()).through(self._nodes)
 
-    @property
-    def is_faithful(self) -> bool:
-        """Whether an unchanged replay gives the recorded wall, without which none is worth
-        believing."""
-        wall = self._request.wall_ns
-        return abs(self.wall_ns() - wall) <= FAITHFUL * wall
+    @cached_property
+    def faithful_wall_ns(self) -> int | None:
+        """What an unchanged replay gives; ``None`` if that is not the recorded wall, without which
+        none is worth believing."""
+        wall, replayed = self._request.wall_ns, self.wall_ns()
+        return replayed if abs(replayed - wall) <= FAITHFUL * wall else None
 
-    def _ordered(self) -> list[tuple[int, int, int]]:
+    @cached_property
+    def _nodes(self) -> list[tuple[int, int, int]]:
         """Launches, device work and waits of the request as (time, what, row or position), in an
         order in which each comes after what it depends on."""
-        links, request, events = self._links, self._request, self._events
+        links, request = self._machine.links, self._request
+        events = links.timeline.events
         launched = (links.launched_ns >= request.start_ns) & (links.start < request.end_ns)
         mine = np.flatnonzero(launched & (links.launch >= 0))
-        calls = np.unique(links.launch[mine])
-        waits = links.timeline.where(Kind.CALL, names.call_class, "sync", "copy")
+        calls, first = np.unique(links.launch[mine], return_index=True)
+        waits = self._machine.waits.may_wait
         inside = (events.start_ns[waits] >= request.start_ns) & (
             events.end_ns[waits] <= request.end_ns
         )
-        waits = waits[inside & (events.lane[waits] == request.lane)]
-        waits = waits[[links.may_wait(row) for row in waits.tolist()]]
-        nodes = [
-            *((int(events.start_ns[row]), LAUNCH, int(row)) for row in calls),
-            *((int(links.start[place]), WORK, int(place)) for place in mine),
-            *((int(events.end_ns[row]), WAIT, int(row)) for row in waits),
-        ]
-        return sorted(nodes)
+        mine_alone = events.lane[waits] == request.lane
+        waits = waits[inside & (mine_alone | (request.lane is None))]
+        begin = links.launched_ns[mine][first]
+        time = np.concatenate([begin, links.start[mine], events.end_ns[waits]])
+        what = np.repeat([LAUNCH, WORK, WAIT], [len(calls), len(mine), len(waits)])
+        which = np.concatenate([calls, mine, waits])
+        order = np.lexsort((which, what, time))
+        columns = (column[order].tolist() for column in (time, what, which))
+        return list(zip(*columns, strict=True))
 
 
 class _Run:
     """The clocks of one replay."""
 
-    def __init__(self, links: DeviceLinks, request: Request, change: Change) -> None:
-        self._links, self._request, self._change = links, request, change
-        self._events = links.timeline.events
+    def __init__(self, machine: Machine, request: Request, change: Change) -> None:
+        self._machine, self._request, self._change = machine, request, change
+        self._durations = None if change.device_ns is None else change.device_ns.tolist()
         self._removed = _length_before(change.host_removed)
         self._seen = self._now = request.start_ns
         """Where the host is, in recorded and in new time."""
@@ -96,10 +130,18 @@ class _Run:
     def through(self, nodes: list[tuple[int, int, int]]) -> int:
         """The new wall."""
         steps = {LAUNCH: self._launch, WORK: self._work, WAIT: self._wait}
-        for _, what, which in nodes:
-            steps[what](which)
+        for time, what, which in nodes:
+            steps[what](time, which)
         self._host_until(self._request.end_ns)
-        return self._now - self._request.start_ns
+        return self._now + self._left_over() - self._request.start_ns
+
+    def _left_over(self) -> int:
+        """How much more work waits on the device at the end than did: it holds up what follows."""
+        if not self._ended:
+            return 0
+        last = max(self._machine.work[place][1] for place in self._ended)
+        left = max(last - self._request.end_ns, 0)
+        return max(max(self._ended.values()) - self._now - left, 0)
 
     def _host_until(self, time: int) -> None:
         """The host's own work up to a recorded time."""
@@ -108,52 +150,57 @@ class _Run:
             self._now += time - self._seen - gone
             self._seen = time
 
-    def _launch(self, row: int) -> None:
-        if self._events.lane[row] == self._request.lane:
-            self._host_until(int(self._events.start_ns[row]))
+    def _launch(self, time: int, row: int) -> None:
+        if self._request.lane in (None, self._machine.calls[row][2]):
+            self._host_until(time)
             self._launched[row] = self._now
         else:  # another thread's, which is taken to go on as it did
-            self._launched[row] = int(self._events.start_ns[row])
+            self._launched[row] = time
 
-    def _work(self, place: int) -> None:
-        links = self._links
-        kind, source = links.binding
-        start, launch = int(links.start[place]), int(links.launch[place])
-        bound = Binding(int(kind[place]))
-        ready = [
-            _after(
-                self._launched[launch], int(links.launched_ns[place]), start,
-                None if bound == Binding.LAUNCH else links.latency_ns,
-            )
-        ]  # fmt: skip
-        others = [(int(links.before[place]), None if bound == Binding.STREAM else links.gap_ns)]
-        if bound == Binding.EVENT:
-            others.append((int(source[place]), None))
-        for other, least in others:
-            if other >= 0:
-                recorded = int(links.end[other])
-                ready.append(_after(self._ended.get(other, recorded), recorded, start, least))
-        device = self._change.device_ns
-        duration = links.end[place] - start if device is None else device[place]
-        end = self._ended[place] = max(ready) + int(duration)
-        lane = int(self._events.lane[links.rows[place]])
+    def _work(self, start: int, place: int) -> None:
+        if place in self._ended:
+            return
+        machine = self._machine
+        _, ended, launch, launched, before, kind, source, lane = machine.work[place]
+        least = None if kind == Binding.LAUNCH else machine.latency_ns
+        ready = _after(self._launched[launch], launched, start, least)
+        if before >= 0:
+            least = None if kind == Binding.STREAM else machine.gap_ns
+            ready = max(ready, self._after_work(before, start, least))
+        if kind == Binding.EVENT:
+            ready = max(ready, self._after_work(source, start, None))
+        duration = ended - start if self._durations is None else self._durations[place]
+        end = self._ended[place] = ready + duration
         self._last[lane] = max(end, self._last.get(lane, NEVER))
 
-    def _wait(self, row: int) -> None:
-        begin, end = int(self._events.start_ns[row]), int(self._events.end_ns[row])
-        self._host_until(begin)
-        awaited = self._links.awaited(row)
-        bound = awaited >= 0 and end - begin > self._links.call_ns
-        tail = end - int(self._links.end[awaited]) if bound else self._links.tail_ns
-        own = min(end - begin, self._links.call_ns) if bound else end - begin
-        until = self._now + own
-        if row not in self._change.waits_removed:
-            until = max(until, self._ends_of(row) + max(tail, 0))
-        self._now, self._seen = until, max(end, self._seen)
+    def _after_work(self, place: int, start: int, least: int | None) -> int:
+        recorded = self._machine.work[place][1]
+        return _after(self._ended.get(place, recorded), recorded, start, least)
 
-    def _ends_of(self, row: int) -> int:
-        """When the work that a call waits for has ended."""
-        lane = self._links.lane_awaited(row)
+    def _wait(self, end: int, row: int) -> None:
+        machine = self._machine
+        begin = machine.calls[row][0]
+        self._host_until(begin)
+        awaited = machine.waits.awaited.get(row, -1)
+        bound = awaited >= 0 and end - begin > machine.call_ns
+        tail = end - machine.work[awaited][1] if bound else machine.tail_ns
+        own = min(end - begin, machine.call_ns) if bound else end - begin
+        if row not in self._change.waits_removed:
+            self._now = max(self._now + own, self._ready(row, awaited) + max(tail, 0))
+        elif row not in machine.syncs:  # the copy stays
+            self._now += own
+        self._seen = max(end, self._seen)
+
+    def _ready(self, row: int, awaited: int) -> int:
+        """When the work that a call waits for has ended: all that was launched before a sync, one
+        piece of it for another call."""
+        machine = self._machine
+        if row not in machine.syncs:
+            start, ended, launch = machine.work[awaited][:3]
+            if launch in self._launched:  # it may seem to start as the call ends
+                self._work(start, awaited)
+            return self._ended.get(awaited, ended)
+        lane = machine.syncs[row]
         if lane is None:
             return max(self._last.values(), default=NEVER)
         return self._last.get(lane, NEVER)

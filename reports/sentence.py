@@ -7,6 +7,7 @@ from collections import Counter
 from infprof.profiler.breakdown import UNATTRIBUTED, stage_of
 from infprof.profiler.layers import HOST_STAGES
 from infprof.reports import wording
+from infprof.reports.limits import Limit, limit_by_replay
 from infprof.reports.quality import device_hidden, drowned_in_noise
 from infprof.reports.report import VerdictSentence
 from infprof.rules.engine import GATE_SHARE
@@ -56,14 +57,13 @@ def sentence(evidence: Evidence, found: list[tuple[str, Finding]]) -> VerdictSen
         return VerdictSentence(
             stage=None, share=None, limit="unknown", sentence=f"{text}is not in the recording."
         )
-    stage = max(stages, key=lambda one: stages[one])
-    share = stages[stage] / wall
-    limit, activity = _limit(evidence, stage)
+    stage, time_ns, limit, activity = _limiting(evidence, stages)
+    share = time_ns / evidence.wall_ns
     doubt = _doubt(evidence, stages, stage)
     if stage == "python" and found and found[0][0] == "warmup-in-window":
         limit, activity = "warm-up", "on a one-time warm-up"
     who = "A request" if len(evidence.recording.requests) else "The program in this trace"
-    time = wording.ms(evidence.per_request(stages[stage]) / 1e6)
+    time = wording.ms(time_ns / 1e6)
     text = f"{who} spends {wording.share(share)} of its time "
     text += f"({time} of {wording.ms(evidence.wall_ns / 1e6)}) {activity}{_mostly(evidence, stage)}"
     if doubt:
@@ -72,6 +72,15 @@ def sentence(evidence: Evidence, found: list[tuple[str, Finding]]) -> VerdictSen
     return VerdictSentence(
         stage=stage, share=share, limit=limit, sentence=f"{text} {_advice(evidence, found)}"
     )
+
+
+def _limiting(evidence: Evidence, stages: dict[str, int]) -> tuple[str, int, str, str]:
+    """The stage to name, its time per request, the limit and what a request does then."""
+    found = limit_by_replay(evidence)
+    if isinstance(found, Limit):
+        return found.stage, found.time_ns, found.limit, found.activity
+    stage = found or max(stages, key=lambda one: stages[one])
+    return stage, evidence.per_request(stages[stage]), *_limit(evidence, stage)
 
 
 def _doubt(evidence: Evidence, stages: dict[str, int], stage: str) -> str:

@@ -63,12 +63,22 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidenc
             rule, Outcome.UNKNOWN, "no request was recorded, so there is no wall to explain"
         )
     try:
-        findings = tuple(_in_time_of(plain, evidence, one) for one in module.check(evidence))
+        found = (_bounded(evidence, one) for one in module.check(evidence))
+        findings = tuple(_in_time_of(plain, evidence, one) for one in found)
     except Unknown as reason:
         return Verdict(rule, Outcome.UNKNOWN, str(reason))
     except Exception as error:  # a rule of ours or a stranger's: the others must still be heard
         return Verdict(rule, Outcome.FAILED, f"{type(error).__name__}: {error}")
     return _gate(rule, findings, plain, bool(getattr(module, "ALWAYS_REPORT", False)))
+
+
+def _bounded(evidence: Evidence, finding: Finding) -> Finding:
+    """No fix of a stage saves more than a replay without that stage does."""
+    saving, most = finding.saving, evidence.most_saved_ns(finding.stage)
+    if most is None or saving.basis != "bound" or saving.high_ns <= most:
+        return finding
+    low = min(saving.low_ns, most)
+    return replace(finding, saving=replace(saving, low_ns=low, high_ns=most, basis="replay"))
 
 
 def _in_time_of(plain: Evidence, traced: Evidence, finding: Finding) -> Finding:

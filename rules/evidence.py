@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from infprof.profiler import names
-from infprof.profiler.breakdown import Breakdown
+from infprof.profiler.breakdown import OF_THE_DEVICE, Breakdown, stage_of
 from infprof.profiler.device import DeviceFacts
 from infprof.profiler.events import Flag, Kind
 from infprof.profiler.intervals import Intervals, holds, intersect, length, union
 from infprof.profiler.latency import Latency
+from infprof.profiler.layers import device_leaves
 from infprof.profiler.recording import Header, Recording
 from infprof.profiler.timeline import Rows, Timeline
+from infprof.profiler.what_if import WhatIf
 from infprof.rules.finding import Where
 
 Need = Literal[
@@ -95,6 +97,35 @@ class Evidence:
         return self.per_request(
             sum(length(intersect(one.exposed(*leaves), busy)) for one in self.breakdown.requests)
         )
+
+    @cached_property
+    def what_if(self) -> WhatIf | None:
+        """Replays of the explained requests; ``None`` where they cannot be had or believed."""
+        if self.breakdown.paths is None:
+            return None
+        found = WhatIf(self.timeline, self.breakdown.paths)
+        return found if found.is_believed else None
+
+    @cached_property
+    def device_busy_ns(self) -> int:
+        """How long the device worked in the explained requests, all together."""
+        busy = self.timeline.busy(self.timeline.device_rows)
+        return length(intersect(busy, self.covered))
+
+    def most_saved_ns(self, stage: str) -> int | None:
+        """What a request would save without a stage; ``None`` where no replay tells. It is less
+        than the stage's exposed time where something else takes as long meanwhile."""
+        if self.what_if is None:
+            return None
+        rows = self.timeline.device_rows
+        mine = [stage_of(leaf) == stage for leaf in device_leaves(self.timeline)]
+        host = [
+            leaf
+            for leaf in self.breakdown.leaves
+            if stage_of(leaf) == stage and leaf not in OF_THE_DEVICE
+        ]
+        spans = self.breakdown.exposed_intervals(*host)
+        return self.what_if.saved_ns(self.what_if.without(rows[np.array(mine, np.bool_)], spans))
 
     def top(self, rows: Rows, most: int = 5) -> tuple[Where, ...]:
         """The names among these rows that took longest, with count and time per request."""

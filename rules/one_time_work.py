@@ -89,7 +89,9 @@ def _silences(evidence: Evidence) -> Intervals:
         return EMPTY
     events, rows = timeline.events, timeline.of(Kind.OP, Kind.CALL)
     waits = timeline.where(Kind.CALL, names.call_class, "sync", "copy")
-    issuing = evidence.breakdown.exposed_intervals(*ISSUING)
+    issuing = subtract(
+        evidence.breakdown.exposed_intervals(*ISSUING), timeline.busy(timeline.device_rows)
+    )
     parts = [EMPTY]
     for lane in np.unique(events.lane[rows]):
         mine = rows[events.lane[rows] == lane]

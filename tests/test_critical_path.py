@@ -48,7 +48,7 @@ def blamed(ran: Run) -> dict[str, int]:
 def test_the_path_tiles_the_wall(program: list[Step]) -> None:
     ran = run(program)
     path = path_of(ran)
-    parts = [path.spans, path.latency, path.gap, path.host]
+    parts = [path.spans, path.latency, path.gap, path.unexplained, path.host]
     assert sum(length(one) for one in parts) == ran.wall_ns
     everything = union(joined(parts))
     assert length(everything) == ran.wall_ns

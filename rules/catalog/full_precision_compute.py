@@ -91,7 +91,7 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
         return
     slow = {one: kernels[precision == one] for one in ("fp64", "fp32") if one in precision}
     spent = {one: _exposed_ns(evidence, rows) for one, rows in slow.items()}
-    if sum(spent.values()) < MIN_SHARE_OF_COMPUTE * evidence.exposed_ns("compute"):
+    if not slow or sum(spent.values()) < MIN_SHARE_OF_COMPUTE * evidence.exposed_ns("compute"):
         _refuse_if_unknown(evidence, kernels, kernels[precision == ""])
         return
     gains = {one: _gain(evidence, one) for one in slow}

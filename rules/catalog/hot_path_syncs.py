@@ -34,6 +34,8 @@ from collections.abc import Iterator
 
 from infprof.profiler.events import Kind
 from infprof.profiler.intervals import length
+from infprof.profiler.replay import Change
+from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
 from infprof.rules.hot_syncs import HotSyncs, hot_syncs
@@ -58,7 +60,6 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         return
     waits = evidence.per_request(length(evidence.timeline.busy(found.calls)))
     idle = evidence.per_request(length(short_holes(evidence)))
-    high = min(waits, idle)
     tail = evidence.exposed_part_ns(found.calls, "python.sync")
     yield Finding(
         title="Take the synchronisations out of the forward and read results once, at the end",
@@ -67,10 +68,18 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         f"({100 * evidence.share(waits):.0f} % of the wall) waiting; the GPU idles "
         f"{idle / 1e6:.2f} ms in short gaps that a filled queue would have hidden.",
         stage="python",
-        saving=Saving(min(tail, high), high, "B"),
+        saving=_saving(evidence, found.calls, tail, min(waits, idle)),
         fix=FIX,
         where=evidence.top(found.calls),
     )
+
+
+def _saving(evidence: Evidence, calls: Rows, tail: int, bound: int) -> Saving:
+    if evidence.what_if is None:
+        return Saving(min(tail, bound), bound, "B")
+    saved = evidence.what_if.saved_ns(Change(waits_removed=frozenset(calls.tolist())))
+    high = min(saved, bound)  # the host's work in a long gap may need the result
+    return Saving(min(tail, high), high, "A", "replay")
 
 
 def _frequent(evidence: Evidence, found: HotSyncs) -> bool:

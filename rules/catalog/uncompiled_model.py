@@ -106,7 +106,7 @@ def _on_cpu(evidence: Evidence) -> Iterator[Finding]:
 
 def _judge(evidence: Evidence, rows: Rows, spent: int, what: str, fix: Fix) -> Iterator[Finding]:
     count, computing = len(rows) / evidence.requests, evidence.exposed_ns("compute")
-    if count < MIN_KERNELS or spent < MIN_SHARE_OF_COMPUTE * computing:
+    if count < MIN_KERNELS or not spent or spent < MIN_SHARE_OF_COMPUTE * computing:
         return
     yield Finding(
         title="Compile the chains of element-wise work that still run eagerly",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infprof.profiler.breakdown import by_occupancy
+from infprof.profiler.breakdown import explain
 from infprof.profiler.device import device_facts
 from infprof.profiler.latency import measure_latency
 from infprof.profiler.recording import Recording
@@ -18,7 +18,7 @@ def evidence_of(recording: Recording) -> Evidence:
     return Evidence(
         recording,
         timeline,
-        by_occupancy(timeline),
+        explain(timeline),
         device_facts(timeline),
         measure_latency(recording),
     )

@@ -110,7 +110,8 @@ def test_unknown_names_are_unknown_and_not_no() -> None:
 def launched(types: str, flags: Flags | None = None) -> Recording:
     return recording(
         f"main: 0-1000 request | main: 0-50 op aten::mm {types} | "
-        "main: 10-20 call cudaLaunchKernel #1 | s7: 50-1000 kernel my_secret_gemm #1",
+        "main: 10-20 call cudaLaunchKernel #1 | s7: 50-998 kernel my_secret_gemm #1 | "
+        "main: 50-1000 call cudaDeviceSynchronize",
         flags=flags,
     )
 

@@ -110,7 +110,7 @@ def test_items_that_saturate_the_cores_gain_nothing(size: int, outcome: Outcome)
     assert verdict_of(RULE, on_cpu(passes(layers, 5, wall_us=400))).outcome is outcome
 
 
-@pytest.mark.parametrize(("kernel_us", "saving_us"), [(5, [(56, 76)]), (50, [])])
+@pytest.mark.parametrize(("kernel_us", "saving_us"), [(5, [(76, 76)]), (50, [])])
 def test_long_kernels_promise_nothing(kernel_us: int, saving_us: list[tuple[int, int]]) -> None:
     conv, linear = (f'{name} {{"dims":{dims},"types":[]}}' for name, dims in CLASSIFIER)
     rows = ["main: 0-400 request"]
@@ -122,7 +122,11 @@ def test_long_kernels_promise_nothing(kernel_us: int, saving_us: list[tuple[int,
             f"main: {at + 6}-{at + 8} call cudaLaunchKernel #{number + 1}",
             f"s7: {kernel}-{kernel + kernel_us} kernel gemm #{number + 1}",
         ]
-    rows.append("main: 300-310 call cudaLaunchKernel #9 | s7: 310-400 kernel sort #9")
+    # short kernels run in the shadow of their launches, which a batch has once; long ones are
+    # waited for, whatever launches them
+    rows.append(f"main: 105-{max(107, kernel + kernel_us + 2)} call cudaStreamSynchronize")
+    rows.append("main: 300-310 call cudaLaunchKernel #9 | s7: 310-398 kernel sort #9")
+    rows.append("main: 310-400 call cudaDeviceSynchronize")
     found = verdict_of(RULE, recording("\n".join(rows))).findings
     savings = [(one.saving.low_ns, one.saving.high_ns) for one in found]
     assert savings == [(low * 1000, high * 1000) for low, high in saving_us]

@@ -1,0 +1,45 @@
+"""What would the explained requests take, if one thing were different? The answer is a replay's.
+
+Only a replay that gives the recorded wall without a change is believed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from infprof.profiler.critical_path import CriticalPaths
+from infprof.profiler.intervals import EMPTY, Intervals
+from infprof.profiler.replay import Change, Machine, Replay
+from infprof.profiler.timeline import Rows, Timeline
+
+MOST_REPLAYED = 20
+"""Of more requests every nth is replayed."""
+
+
+class WhatIf:
+    """Replays of a Timeline's requests."""
+
+    def __init__(self, timeline: Timeline, paths: CriticalPaths) -> None:
+        self.links = paths.links
+        machine = Machine(paths.waits)
+        requests = timeline.requests[:: len(timeline.requests) // MOST_REPLAYED + 1]
+        found = [Replay(machine, one) for one in requests]
+        self._replays = [(one, wall) for one in found if (wall := one.faithful_wall_ns) is not None]
+        self.is_believed = len(self._replays) > len(found) // 2
+        """Whether replays give the recorded walls."""
+
+    def saved_ns(self, change: Change) -> int:
+        """How much less a request takes, on average."""
+        saved = [wall - replay.wall_ns(change) for replay, wall in self._replays]
+        return max(sum(saved) // len(saved), 0)
+
+    def without(
+        self, device: Rows | None = None, host: Intervals = EMPTY, part: float = 1.0
+    ) -> Change:
+        """The change that takes a part of some device work's time away, and all of the serving
+        threads' time in ``host``."""
+        if device is None:
+            return Change(host_removed=host)
+        time = self.links.end - self.links.start
+        less = np.isin(self.links.rows, device)
+        return Change(np.where(less, (time * (1 - part)).astype(np.int64), time), host)
