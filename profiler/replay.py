@@ -8,7 +8,7 @@ recorded wall; the others keep the least that the machine needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -24,6 +24,9 @@ FAITHFUL = 0.02
 
 WAIT, LAUNCH, WORK = 0, 1, 2
 """In this order where they are at the same time: a wait ends, then the next call begins."""
+
+Node = tuple[int, int, int]
+"""Recorded time; what it is; the row of the call, or the position of the device work."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,10 @@ class Replay:
 
     def wall_ns(self, change: Change | None = None) -> int:
         """How long the request would take."""
-        return _Run(self._machine, self._request, change or Change()).through(self._nodes)
+        change = change or Change()
+        gone = [length_before(change.host_removed, times) for times in self._times]
+        steps = zip(self._nodes, *(times.tolist() for times in gone), strict=False)
+        return _Run(self._machine, self._request, change).through(steps, int(gone[0][-1]))
 
     @cached_property
     def faithful_wall_ns(self) -> int | None:
@@ -90,9 +96,18 @@ class Replay:
         return replayed if abs(replayed - wall) <= FAITHFUL * wall else None
 
     @cached_property
-    def _nodes(self) -> list[tuple[int, int, int]]:
-        """Launches, device work and waits of the request as (time, what, row or position), in an
-        order in which each comes after what it depends on."""
+    def _times(self) -> tuple[Int64Array, Int64Array]:
+        """For each node the recorded time that it is at, and that up to which the host works
+        before; and the request's end."""
+        calls, end = self._machine.calls, self._request.end_ns
+        at = [time for time, _, _ in self._nodes]
+        until = [calls[which][0] if what == WAIT else time for time, what, which in self._nodes]
+        return np.array([*at, end], np.int64), np.array([*until, end], np.int64)
+
+    @cached_property
+    def _nodes(self) -> list[Node]:
+        """Launches, device work and waits of the request, in an order in which each comes after
+        what it depends on."""
         links, request = self._machine.links, self._request
         events = links.timeline.events
         launched = (links.launched_ns >= request.start_ns) & (links.start < request.end_ns)
@@ -119,20 +134,26 @@ class _Run:
     def __init__(self, machine: Machine, request: Request, change: Change) -> None:
         self._machine, self._request, self._change = machine, request, change
         self._durations = None if change.device_ns is None else change.device_ns.tolist()
-        self._removed = _length_before(change.host_removed)
         self._seen = self._now = request.start_ns
         """Where the host is, in recorded and in new time."""
+        self._gone = int(length_before(change.host_removed, np.array([request.start_ns]))[0])
+        """How much of its time was removed so far."""
         self._launched: dict[int, int] = {}
         self._ended: dict[int, int] = {}
         self._last: dict[int, int] = {}
         """When the last work on each stream ends."""
 
-    def through(self, nodes: list[tuple[int, int, int]]) -> int:
-        """The new wall."""
-        steps = {LAUNCH: self._launch, WORK: self._work, WAIT: self._wait}
-        for time, what, which in nodes:
-            steps[what](time, which)
-        self._host_until(self._request.end_ns)
+    def through(self, steps: Iterable[tuple[Node, int, int]], gone: int) -> int:
+        """The new wall. With each node comes how much of the host's time is removed before the
+        node's time, and before the host gets there; ``gone`` is that before the request's end."""
+        for (time, what, which), gone_then, gone_before in steps:
+            if what == LAUNCH:
+                self._launch(time, which, gone_then)
+            elif what == WORK:
+                self._work(time, which)
+            else:
+                self._wait(time, which, gone_before, gone_then)
+        self._host_until(self._request.end_ns, gone)
         return self._now + self._left_over() - self._request.start_ns
 
     def _left_over(self) -> int:
@@ -143,16 +164,15 @@ class _Run:
         left = max(last - self._request.end_ns, 0)
         return max(max(self._ended.values()) - self._now - left, 0)
 
-    def _host_until(self, time: int) -> None:
+    def _host_until(self, time: int, gone: int) -> None:
         """The host's own work up to a recorded time."""
         if time > self._seen:
-            gone = self._removed(time) - self._removed(self._seen)
-            self._now += time - self._seen - gone
-            self._seen = time
+            self._now += time - self._seen - (gone - self._gone)
+            self._seen, self._gone = time, gone
 
-    def _launch(self, time: int, row: int) -> None:
+    def _launch(self, time: int, row: int, gone: int) -> None:
         if self._request.lane in (None, self._machine.calls[row][2]):
-            self._host_until(time)
+            self._host_until(time, gone)
             self._launched[row] = self._now
         else:  # another thread's, which is taken to go on as it did
             self._launched[row] = time
@@ -177,10 +197,10 @@ class _Run:
         recorded = self._machine.work[place][1]
         return _after(self._ended.get(place, recorded), recorded, start, least)
 
-    def _wait(self, end: int, row: int) -> None:
+    def _wait(self, end: int, row: int, gone_before: int, gone: int) -> None:
         machine = self._machine
         begin = machine.calls[row][0]
-        self._host_until(begin)
+        self._host_until(begin, gone_before)
         awaited = machine.waits.awaited.get(row, -1)
         bound = awaited >= 0 and end - begin > machine.call_ns
         tail = end - machine.work[awaited][1] if bound else machine.tail_ns
@@ -189,7 +209,8 @@ class _Run:
             self._now = max(self._now + own, self._ready(row, awaited) + max(tail, 0))
         elif row not in machine.syncs:  # the copy stays
             self._now += own
-        self._seen = max(end, self._seen)
+        if end > self._seen:
+            self._seen, self._gone = end, gone
 
     def _ready(self, row: int, awaited: int) -> int:
         """When the work that a call waits for has ended: all that was launched before a sync, one
@@ -213,14 +234,9 @@ def _after(now: int, recorded: int, start: int, least: int | None) -> int:
     return now + (lag if least is None else min(least, lag))
 
 
-def _length_before(spans: Intervals) -> Callable[[int], int]:
-    """How much of a set lies before a time."""
+def length_before(spans: Intervals, times: Int64Array) -> Int64Array:
+    """How much of a set lies before each of some times."""
     lengths = np.concatenate(([0], np.cumsum(spans.end - spans.start)))
-    starts, ends = spans.start, spans.end
-
-    def before(time: int) -> int:
-        place = int(np.searchsorted(starts, time, side="right"))
-        whole = int(lengths[place])
-        return whole - max(0, int(ends[place - 1]) - time) if place else whole
-
-    return before
+    ends = np.concatenate(([NEVER], spans.end))
+    place = np.searchsorted(spans.start, times, side="right")
+    return lengths[place] - np.maximum(ends[place] - times, 0)

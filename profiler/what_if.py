@@ -5,6 +5,8 @@ Only a replay that gives the recorded wall without a change is believed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from infprof.profiler.critical_path import CriticalPaths
@@ -33,13 +35,11 @@ class WhatIf:
         saved = [wall - replay.wall_ns(change) for replay, wall in self._replays]
         return max(sum(saved) // len(saved), 0)
 
-    def without(
-        self, device: Rows | None = None, host: Intervals = EMPTY, part: float = 1.0
-    ) -> Change:
-        """The change that takes a part of some device work's time away, and all of the serving
-        threads' time in ``host``."""
-        if device is None:
-            return Change(host_removed=host)
-        time = self.links.end - self.links.start
-        less = np.isin(self.links.rows, device)
-        return Change(np.where(less, (time * (1 - part)).astype(np.int64), time), host)
+    def without(self, device: Sequence[tuple[Rows, float]] = (), host: Intervals = EMPTY) -> Change:
+        """The change that takes such parts of the time of some device work away, and all of the
+        serving threads' time in ``host``."""
+        times = self.links.end - self.links.start
+        for rows, part in device:
+            mine = np.isin(self.links.rows, rows)
+            times = np.where(mine, (times * (1 - part)).astype(np.int64), times)
+        return Change(times, host)

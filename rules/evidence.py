@@ -18,6 +18,7 @@ from infprof.profiler.intervals import Intervals, holds, intersect, length, unio
 from infprof.profiler.latency import Latency
 from infprof.profiler.layers import device_leaves
 from infprof.profiler.recording import Header, Recording
+from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows, Timeline
 from infprof.profiler.what_if import WhatIf
 from infprof.rules.finding import Where
@@ -117,6 +118,27 @@ class Evidence:
         than the stage's exposed time where something else takes as long meanwhile."""
         if self.what_if is None:
             return None
+        if stage not in self._most_saved:
+            self._most_saved[stage] = self.what_if.saved_ns(self._without(self.what_if, stage))
+        return self._most_saved[stage]
+
+    def saved_ns(self, otherwise: int, *parts: tuple[Rows, float]) -> int:
+        """What a request would save without these parts of the time of some device work;
+        ``otherwise`` where no replay tells."""
+        if self.what_if is None:
+            return otherwise
+        return self.what_if.saved_ns(self.what_if.without(parts))
+
+    @cached_property
+    def basis(self) -> Literal["replay", "bound"]:
+        """What ``saved_ns`` rests on."""
+        return "bound" if self.what_if is None else "replay"
+
+    @cached_property
+    def _most_saved(self) -> dict[str, int]:
+        return {}
+
+    def _without(self, what_if: WhatIf, stage: str) -> Change:
         rows = self.timeline.device_rows
         mine = [stage_of(leaf) == stage for leaf in device_leaves(self.timeline)]
         host = [
@@ -125,7 +147,7 @@ class Evidence:
             if stage_of(leaf) == stage and leaf not in OF_THE_DEVICE
         ]
         spans = self.breakdown.exposed_intervals(*host)
-        return self.what_if.saved_ns(self.what_if.without(rows[np.array(mine, np.bool_)], spans))
+        return what_if.without([(rows[np.array(mine, np.bool_)], 1.0)], spans)
 
     def top(self, rows: Rows, most: int = 5) -> tuple[Where, ...]:
         """The names among these rows that took longest, with count and time per request."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -62,6 +63,23 @@ def test_faster_and_slower_device_work(kernel: float, copy: float) -> None:
         )
         >= 0.98
     )
+
+
+@pytest.mark.parametrize(("kernel", "copy"), [(0.5, 1.0), (1.0, 0.25)])
+def test_times_that_vary_from_run_to_run(kernel: float, copy: float) -> None:
+    """Each run draws all its durations anew, within 5 %."""
+    right = []
+    for seed in range(300):
+        rng = random.Random(seed)
+        seen, after = (varied(random_program(seed, events=False), rng) for _ in range(2))
+        ran, wall = run(seen), run(after, Scales(kernel=kernel, copy=copy)).wall_ns
+        predicted = replay_of(ran).wall_ns(scaled(ran, kernel, copy))
+        right.append(abs(predicted - wall) <= 0.05 * wall)
+    assert sum(right) / len(right) >= 0.98
+
+
+def varied(program: list[Step], rng: random.Random) -> list[Step]:
+    return [replace(one, time_ns=round(one.time_ns * rng.uniform(0.95, 1.05))) for one in program]
 
 
 def test_less_work_on_the_host() -> None:

@@ -96,8 +96,16 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
         return
     gains = {one: _gain(evidence, one) for one in slow}
     rows = np.sort(np.concatenate(list(slow.values())))
-    high = sum(int(spent[one] * gains[one].high) for one in slow)
-    low = sum(int(_long_ns(evidence, slow[one]) * gains[one].low) for one in slow)
+    high = evidence.saved_ns(
+        sum(int(spent[one] * gains[one].high) for one in slow),
+        *((slow[one], gains[one].high) for one in slow),
+    )
+    low = evidence.saved_ns(
+        sum(
+            int(_exposed_ns(evidence, _long(evidence, slow[one])) * gains[one].low) for one in slow
+        ),
+        *((_long(evidence, slow[one]), gains[one].low) for one in slow),
+    )
     worst = max(slow, key=lambda one: spent[one])
     yield Finding(
         title=_title(gains[worst]),
@@ -105,7 +113,7 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
         f"({100 * evidence.share(spent[worst]):.0f} % of the wall), "
         f"{100 * sum(spent.values()) / evidence.exposed_ns('compute'):.0f} % of the GPU's compute.",
         stage="compute",
-        saving=Saving(min(low, high), high, gains[worst].confidence),
+        saving=Saving(min(low, high), high, gains[worst].confidence, evidence.basis),
         fix=_fix(gains[worst]),
         where=compute_where(evidence, rows),
     )
@@ -115,8 +123,8 @@ def _exposed_ns(evidence: Evidence, rows: Rows) -> int:
     return evidence.exposed_part_ns(rows, "compute.gemm", "compute.conv", "compute.attention")
 
 
-def _long_ns(evidence: Evidence, rows: Rows) -> int:
-    return _exposed_ns(evidence, rows[evidence.timeline.durations(rows) >= LONG_KERNEL_NS])
+def _long(evidence: Evidence, rows: Rows) -> Rows:
+    return rows[evidence.timeline.durations(rows) >= LONG_KERNEL_NS]
 
 
 def _refuse_if_unknown(evidence: Evidence, dense: Rows, unknown: Rows) -> None:

@@ -91,7 +91,8 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
         return
     rows = kernels[(nature == "fusible") & ~compiled]
     spent = evidence.exposed_part_ns(rows, "compute.pointwise", "compute.copy")
-    yield from _judge(evidence, rows, spent, "kernels", GPU_FIX)
+    saving = Saving(0, evidence.saved_ns(spent, (rows, 1.0)), "C", evidence.basis)
+    yield from _judge(evidence, rows, spent, saving, "kernels")
 
 
 def _on_cpu(evidence: Evidence) -> Iterator[Finding]:
@@ -101,10 +102,12 @@ def _on_cpu(evidence: Evidence) -> Iterator[Finding]:
     fusible = evidence.timeline.label(ops, lambda name: "yes" if name in FUSIBLE_OPS else None)
     rows = ops[fusible == "yes"]
     spent = evidence.exposed_part_ns(rows, "compute.cpu")
-    yield from _judge(evidence, rows, spent, "operators", CPU_FIX)
+    yield from _judge(evidence, rows, spent, Saving(0, spent, "C"), "operators")
 
 
-def _judge(evidence: Evidence, rows: Rows, spent: int, what: str, fix: Fix) -> Iterator[Finding]:
+def _judge(
+    evidence: Evidence, rows: Rows, spent: int, saving: Saving, what: str
+) -> Iterator[Finding]:
     count, computing = len(rows) / evidence.requests, evidence.exposed_ns("compute")
     if count < MIN_KERNELS or not spent or spent < MIN_SHARE_OF_COMPUTE * computing:
         return
@@ -115,8 +118,8 @@ def _judge(evidence: Evidence, rows: Rows, spent: int, what: str, fix: Fix) -> I
         f"{100 * spent / computing:.0f} % of the compute), each reading and writing its tensors "
         "in full.",
         stage="compute",
-        saving=Saving(0, spent, "C"),
-        fix=fix,
+        saving=saving,
+        fix=GPU_FIX if what == "kernels" else CPU_FIX,
         where=compute_where(evidence, rows),
     )
 
