@@ -1,0 +1,46 @@
+"""Whatever links a trace has or lacks, it is explained or left alone: nothing crashes."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from infprof.profiler.breakdown import by_critical_path
+from infprof.profiler.critical_path import CriticalPaths
+from infprof.profiler.replay import Change, Machine, Replay
+from infprof.profiler.timeline import Timeline
+from tests.build import recording
+
+TIMES = st.tuples(st.integers(0, 900), st.integers(0, 400)).map(lambda t: f"{t[0]}-{sum(t)}")
+CALLS = st.sampled_from(
+    [
+        "cudaLaunchKernel", "cudaGraphLaunch", "cudaMemcpyAsync", "cudaMemcpy", "cudaMalloc",
+        "cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaStreamWaitEvent", "cudaFree",
+    ]
+)  # fmt: skip
+WORK = st.sampled_from(
+    [
+        "kernel gemm", "kernel sort !graph", "copy Memcpy HtoD (Pageable -> Device)",
+        "copy Memcpy DtoH (Device -> Pageable)", "copy Memcpy DtoD (Device -> Device)",
+    ]
+)  # fmt: skip
+IDS = st.integers(1, 6).map(lambda number: f"#{number}")
+ROWS = st.one_of(
+    st.builds("{}: {} call {} {}".format, st.sampled_from(["main", "t2"]), TIMES, CALLS, IDS),
+    st.builds("{}: {} {} {}".format, st.sampled_from(["s7", "s9"]), TIMES, WORK, IDS),
+    st.builds("main: {} op aten::mm".format, TIMES),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(ROWS, min_size=1, max_size=25), st.booleans())
+def test_any_events_are_explained(rows: list[str], marked: bool) -> None:
+    text = "\n".join([*rows, *(["main: 100-800 request"] if marked else [])])
+    timeline = Timeline(recording(text))
+    paths = CriticalPaths(timeline)
+    found = by_critical_path(timeline, paths)
+    for one in found.requests:
+        assert sum(share.exposed_ns for share in one.leaves.values()) == one.request.wall_ns
+        replay = Replay(Machine(paths.waits), one.request)
+        waits = frozenset(paths.waits.may_wait.tolist())
+        assert replay.wall_ns() >= 0 and replay.wall_ns(Change(waits_removed=waits)) >= 0
