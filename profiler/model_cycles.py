@@ -36,7 +36,7 @@ MANY_TURNS = 50
 """Of an inner loop, before the outer one may be taken for ended."""
 
 FINGERPRINTED_CALLS = 1_000
-COST_SHARE, COST_NS = 0.005, 150_000_000
+COST_SHARE, COST_NS = 0.005, 100_000_000
 """Listening takes 10 us a model call, and 200 in a virtual machine on a busy host. Where that is
 more than this share of the time, a program is listened to until it is known well enough, or until
 so much was spent on it."""
