@@ -50,7 +50,7 @@ def limit_by_replay(evidence: Evidence) -> Limit | str | None:
     by_waits = what_if.saved_ns(Change(waits_removed=frozenset(waits.tolist())))
     if by_waits >= SYNC_SHARE * wall and by_waits >= COMPARABLE * saved[best]:
         waited = evidence.per_request(length(evidence.timeline.busy(waits)))
-        text = "waiting for the GPU in the midst of its work, and lets the GPU wait then"
+        text = "waiting for the GPU, which then waits for the host in turn"
         return Limit("python", waited, "sync-bound", text)
     largest = max(exposed, key=lambda stage: exposed[stage])
     if saved[best] < BALANCED_SHARE * wall <= exposed[largest] and largest == "python":

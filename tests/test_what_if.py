@@ -49,7 +49,7 @@ def test_what_limits_is_what_a_replay_saves_most_without() -> None:
 def test_taking_turns_is_a_limit_of_its_own() -> None:
     found = limit_by_replay(evidence_of(loop(45, 50, waits=True)))
     assert found is not None and not isinstance(found, str)
-    assert found.limit == "sync-bound" and "lets the GPU wait" in found.activity
+    assert found.limit == "sync-bound" and "in turn" in found.activity
 
 
 def test_where_host_and_device_are_equally_busy_neither_limits() -> None:
