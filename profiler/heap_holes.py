@@ -17,6 +17,9 @@ BLOCK_BYTES = 100_000, 30_000, 10_000, 3_000
 SMALL_BYTES = 1_000_000
 """Holes that together are smaller do no harm: they stay in the cache."""
 
+LOOSE_BYTES = 32_000_000
+"""A heap with so much free is cycled through anyway. To let go of its memory would cost more."""
+
 BLOCKS_AT_ONCE = 8
 
 
@@ -28,14 +31,18 @@ class HeapHoles:
 
     def __init__(self) -> None:
         self._blocks: list[int] = []
-        self._free_before = 0
+        self._free_before: int | None = None
+        self._was_loose = False
 
     def open(self) -> None:
         """Give the blocks back: the next window may use that memory."""
         library = _library()
         if library is None:
             return
-        self._free_before = library.mallinfo2().fordblks
+        free = library.mallinfo2().fordblks
+        if self._free_before is None:
+            self._was_loose = free > LOOSE_BYTES
+        self._free_before = free
         for block in self._blocks:
             library.free(block)
         self._blocks = []
@@ -43,7 +50,7 @@ class HeapHoles:
     def fill(self) -> None:
         """Take what the heap has free more than before the window, up to its first growth."""
         library = _library()
-        if library is None:
+        if library is None or self._free_before is None or self._was_loose:
             return
         library.malloc_trim(0)  # joins what is free, and lets go of its memory
         for size in BLOCK_BYTES:

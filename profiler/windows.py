@@ -103,6 +103,7 @@ class Windows:
         try:
             self._window = Window(self._yield_to_user)
         except Exception as reason:  # whatever torch says, it may not reach the program
+            self._holes.fill()
             if raised_by_user(reason):
                 raise
             self.notes["kernels"] = str(reason)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from infprof.profiler import heap_holes
 from infprof.profiler.heap_holes import SMALL_BYTES, HeapHoles, _library
 
 PIECE, PIECES = 20_000, 2_000
 
 
 @pytest.fixture
-def library() -> object:
+def library(monkeypatch: pytest.MonkeyPatch) -> object:
+    """The heap of all these tests may have had holes before."""
+    monkeypatch.setattr(heap_holes, "LOOSE_BYTES", 1 << 60)
     found = _library()
     if found is None:
         pytest.skip("not glibc, or an old one")
@@ -46,6 +49,17 @@ def test_what_was_free_before_stays_free(library) -> None:  # type: ignore[no-un
     holes.fill()
     assert library.mallinfo2().fordblks >= before - SMALL_BYTES
     library.free(pieces[-1])
+
+
+def test_a_heap_with_holes_of_its_own_is_left_alone(
+    library: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heap_holes, "LOOSE_BYTES", -1)
+    holes = HeapHoles()
+    holes.open()
+    holes._free_before = 0  # all that is free now came since
+    holes.fill()
+    assert holes._blocks == []
 
 
 def test_without_glibc_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
