@@ -2,8 +2,8 @@
 
 Basis ``critical-path`` (CATALOGUE 3.5), where launches and device work are linked: device work
 claims its time on the path, and the host what is left. Elsewhere ``occupancy`` (3.4): all device
-work claims first. Among the host's leaves the one of higher priority claims; what
-nobody claims is ``unattributed``.
+work claims first. Among the host's leaves the one of higher priority claims; what nobody claims is
+``unattributed``.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ LAUNCH_LATENCY, DEVICE_GAP = "python.launch_latency", "python.device_gap"
 work that were queued: the driver's and the device's own time."""
 
 OF_THE_DEVICE = frozenset({*DEVICE_LEAVES, LAUNCH_LATENCY, DEVICE_GAP})
+"""Leaves that are no time of the host's."""
 
 
 def stage_of(leaf: str) -> str:

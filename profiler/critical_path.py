@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from infprof.profiler.device_links import Binding, DeviceLinks
 from infprof.profiler.device_waits import DeviceWaits
@@ -69,20 +66,21 @@ class CriticalPaths:
                 time, place = self._last_wait(request.lane, time)
                 if place < 0 or time <= request.start_ns:
                     break
-            begin = max(self._start[place], request.start_ns)
+            one = self.links.listed[place]
+            begin = max(one.start, request.start_ns)
             if begin < time:
                 work.append(place)
                 pieces["work"].append((begin, time))
-            time, kind = min(begin, time), self._kind[place]
-            if kind == Binding.LAUNCH:
-                launched, place = max(self._launched[place], request.start_ns), -1
+            time = min(begin, time)
+            if one.binding == Binding.LAUNCH:
+                launched, place = max(one.launched_ns, request.start_ns), -1
                 pieces["latency"].append((min(launched, time), time))
                 time = min(launched, time)
-            elif kind == Binding.UNKNOWN:
+            elif one.binding == Binding.UNKNOWN:
                 place = -1
             else:
-                place = self._source[place]
-                end = max(self._end[place], request.start_ns)
+                place = one.source
+                end = max(self.links.listed[place].end, request.start_ns)
                 pieces["gap"].append((min(end, time), time))
                 time = min(end, time)
         return _path(request, work, pieces)
@@ -92,7 +90,7 @@ class CriticalPaths:
         if request.lane is not None or not len(self.links.rows):
             return -1
         last = int(np.argmax(self.links.end))
-        return last if self._end[last] >= request.end_ns else -1
+        return last if self.links.end[last] >= request.end_ns else -1
 
     def _last_wait(self, lane: int | None, time: int) -> tuple[int, int]:
         """When before ``time`` the host last stopped to wait for the device, and for which work;
@@ -101,9 +99,10 @@ class CriticalPaths:
         index = bisect_left(starts, time) - 1
         while index >= 0:
             place = places[index]
-            awaited = self._end[place] < time or ends[index] <= time
-            if awaited and self._start[place] < time:  # else it leads nowhere
-                return min(self._end[place], time), place
+            work = self.links.listed[place]
+            awaited = work.end < time or ends[index] <= time
+            if awaited and work.start < time:  # else it leads nowhere
+                return min(work.end, time), place
             index -= 1
         return time, -1
 
@@ -119,32 +118,6 @@ class CriticalPaths:
                 places[mine].tolist(),
             )
         return self._waiting[lane]
-
-    @cached_property
-    def _start(self) -> list[int]:
-        return _listed(self.links.start)
-
-    @cached_property
-    def _end(self) -> list[int]:
-        return _listed(self.links.end)
-
-    @cached_property
-    def _launched(self) -> list[int]:
-        return _listed(self.links.launched_ns)
-
-    @cached_property
-    def _kind(self) -> list[int]:
-        return _listed(self.links.binding[0])
-
-    @cached_property
-    def _source(self) -> list[int]:
-        return _listed(self.links.binding[1])
-
-
-def _listed(column: npt.NDArray[np.integer[Any]]) -> list[int]:
-    """Read one by one, a list is three times as quick as an array."""
-    found: list[int] = column.tolist()
-    return found
 
 
 def _path(request: Request, work: list[int], pieces: dict[str, list[tuple[int, int]]]) -> Path:
@@ -162,6 +135,7 @@ def _path(request: Request, work: list[int], pieces: dict[str, list[tuple[int, i
 def _parted(spans: Intervals) -> tuple[Intervals, Intervals]:
     """Those that the device may take, and those that are too long for it."""
     long = spans.end - spans.start > LONGEST_LAG_NS
-    parts = (Intervals(spans.start[mask], spans.end[mask]) for mask in (~long, long))
-    short, rest = (union(part) for part in parts)
-    return short, rest
+    return (
+        union(Intervals(spans.start[~long], spans.end[~long])),
+        union(Intervals(spans.start[long], spans.end[long])),
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,19 @@ class Binding(IntEnum):
     """The work before it on its stream, or in its graph."""
     EVENT = 3
     """Work on another stream."""
+
+
+class Work(NamedTuple):
+    """One piece of device work with its links, as ``DeviceLinks`` has them in columns."""
+
+    start: int
+    end: int
+    launch: int
+    launched_ns: int
+    before: int
+    binding: int
+    source: int
+    lane: int
 
 
 @dataclass(frozen=True)
@@ -104,6 +118,21 @@ class DeviceLinks:
         return self.timeline.events.lane[self.rows]
 
     @cached_property
+    def listed(self) -> list[Work]:
+        """All columns of all work: read one by one, a list is three times as quick as an array."""
+        columns = (
+            self.start, self.end, self.launch, self.launched_ns, self.before, *self.binding,
+            self.lane,
+        )  # fmt: skip
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [Work._make(row) for row in rows]
+
+    @cached_property
+    def in_graph(self) -> npt.NDArray[np.bool_]:
+        """Which came from a CUDA graph."""
+        return np.asarray((self.timeline.events.flags[self.rows] & Flag.GRAPH) > 0, np.bool_)
+
+    @cached_property
     def by_launch(self) -> tuple[Int64Array, Int64Array]:
         """Positions in order of their launches' rows, and these rows."""
         order = np.argsort(self.launch, kind="stable")
@@ -117,10 +146,8 @@ class DeviceLinks:
     @cached_property
     def before(self) -> Int64Array:
         """Position of the work before it on its stream, or in its graph if that ended later."""
-        lane = self.lane
-        before = _previous(lane)
-        in_graph = (self.timeline.events.flags[self.rows] & Flag.GRAPH) > 0
-        group = np.where(in_graph & (self.launch >= 0), self.launch, -2 - np.arange(len(lane)))
+        before, alone = _previous(self.lane), -2 - np.arange(len(self.rows))
+        group = np.where(self.in_graph & (self.launch >= 0), self.launch, alone)
         sibling = _previous(group)
         sibling = np.where((sibling >= 0) & (self.end[sibling] <= self.start), sibling, -1)
         later = self._end_of(sibling) > self._end_of(before)
@@ -153,17 +180,16 @@ class DeviceLinks:
     def _across(self, ready: Int64Array) -> Int64Array:
         """Position of the work on another stream that explains a later start, or -1."""
         found = np.full(len(self.rows), -1, np.int64)
-        in_graph = (self.timeline.events.flags[self.rows] & Flag.GRAPH) > 0
+        in_graph = self.in_graph
         calls = self.timeline.where(Kind.CALL, _waits_across, "waits")
         if not len(calls) and not in_graph.any():
             return found
         order = np.argsort(self.end, kind="stable")
         place = np.searchsorted(self.end[order], self.start, side="right") - 1
         candidate = order[np.maximum(place, 0)]
-        lane = self.lane
         explains = (
             (place >= 0)
-            & (lane[candidate] != lane)
+            & (self.lane[candidate] != self.lane)
             & (self.start - self.end[candidate] <= ACROSS_NS)
             & (self.start - ready > UNEXPLAINED_NS)
             & (bool(len(calls)) | in_graph | in_graph[candidate])  # a graph has its own streams

@@ -24,9 +24,8 @@ BLOCKS_AT_ONCE = 8
 
 
 class HeapHoles:
-    """Call ``open`` before a window and ``fill`` after it, in turns; and ``open`` at the end.
-
-    Without glibc 2.33 or later they do nothing.
+    """Call ``open`` before a window and ``fill`` after it, in turns. The last blocks stay, as the
+    hole would. Without glibc 2.33 or later they do nothing.
     """
 
     def __init__(self) -> None:
@@ -60,6 +59,9 @@ class HeapHoles:
                 self._blocks += [library.malloc(size) for _ in range(BLOCKS_AT_ONCE)]
                 now = library.mallinfo2()
 
+
+HEAP_HOLES = HeapHoles()
+"""A process has one heap, however many sessions it sees."""
 
 _found: list[Any] = []
 

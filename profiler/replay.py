@@ -42,26 +42,12 @@ class Change:
 
 
 class Machine:
-    """What all replays of a recording need, as lists: read one by one, they are three times as
-    quick as arrays."""
+    """What all replays of a recording need, read one by one."""
 
     def __init__(self, waits: DeviceWaits) -> None:
         links, events = waits.links, waits.links.timeline.events
         self.waits, self.links = waits, links
-        self.work: list[tuple[int, ...]] = list(
-            zip(
-                *(
-                    column.tolist()
-                    for column in (
-                        links.start, links.end, links.launch, links.launched_ns, links.before,
-                        *links.binding, links.lane,
-                    )
-                ),
-                strict=True,
-            )
-        )  # fmt: skip
-        """Of each piece of device work, start, end, launch, when it was launched, the position
-        before it, binding, source and stream."""
+        self.work = links.listed
         self.calls = {
             row: (int(events.start_ns[row]), int(events.end_ns[row]), int(events.lane[row]))
             for row in {*links.launch[links.launch >= 0].tolist(), *waits.may_wait.tolist()}
@@ -160,7 +146,7 @@ class _Run:
         """How much more work waits on the device at the end than did: it holds up what follows."""
         if not self._ended:
             return 0
-        last = max(self._machine.work[place][1] for place in self._ended)
+        last = max(self._machine.work[place].end for place in self._ended)
         left = max(last - self._request.end_ns, 0)
         return max(max(self._ended.values()) - self._now - left, 0)
 
@@ -181,20 +167,20 @@ class _Run:
         if place in self._ended:
             return
         machine = self._machine
-        _, ended, launch, launched, before, kind, source, lane = machine.work[place]
-        least = None if kind == Binding.LAUNCH else machine.latency_ns
-        ready = _after(self._launched[launch], launched, start, least)
-        if before >= 0:
-            least = None if kind == Binding.STREAM else machine.gap_ns
-            ready = max(ready, self._after_work(before, start, least))
-        if kind == Binding.EVENT:
-            ready = max(ready, self._after_work(source, start, None))
-        duration = ended - start if self._durations is None else self._durations[place]
+        work = machine.work[place]
+        least = None if work.binding == Binding.LAUNCH else machine.latency_ns
+        ready = _after(self._launched[work.launch], work.launched_ns, start, least)
+        if work.before >= 0:
+            least = None if work.binding == Binding.STREAM else machine.gap_ns
+            ready = max(ready, self._after_work(work.before, start, least))
+        if work.binding == Binding.EVENT:
+            ready = max(ready, self._after_work(work.source, start, None))
+        duration = work.end - start if self._durations is None else self._durations[place]
         end = self._ended[place] = ready + duration
-        self._last[lane] = max(end, self._last.get(lane, NEVER))
+        self._last[work.lane] = max(end, self._last.get(work.lane, NEVER))
 
     def _after_work(self, place: int, start: int, least: int | None) -> int:
-        recorded = self._machine.work[place][1]
+        recorded = self._machine.work[place].end
         return _after(self._ended.get(place, recorded), recorded, start, least)
 
     def _wait(self, end: int, row: int, gone_before: int, gone: int) -> None:
@@ -203,7 +189,7 @@ class _Run:
         self._host_until(begin, gone_before)
         awaited = machine.waits.awaited.get(row, -1)
         bound = awaited >= 0 and end - begin > machine.call_ns
-        tail = end - machine.work[awaited][1] if bound else machine.tail_ns
+        tail = end - machine.work[awaited].end if bound else machine.tail_ns
         own = min(end - begin, machine.call_ns) if bound else end - begin
         if row not in self._change.waits_removed:
             self._now = max(self._now + own, self._ready(row, awaited) + max(tail, 0))
@@ -217,10 +203,10 @@ class _Run:
         piece of it for another call."""
         machine = self._machine
         if row not in machine.syncs:
-            start, ended, launch = machine.work[awaited][:3]
-            if launch in self._launched:  # it may seem to start as the call ends
-                self._work(start, awaited)
-            return self._ended.get(awaited, ended)
+            work = machine.work[awaited]
+            if work.launch in self._launched:  # it may seem to start as the call ends
+                self._work(work.start, awaited)
+            return self._ended.get(awaited, work.end)
         lane = machine.syncs[row]
         if lane is None:
             return max(self._last.values(), default=NEVER)

@@ -12,7 +12,7 @@ from infprof.profiler import annotate
 from infprof.profiler.call_tree import raised_by_user
 from infprof.profiler.collectors.kernels import Window
 from infprof.profiler.gate import SECONDS, Gate
-from infprof.profiler.heap_holes import HeapHoles
+from infprof.profiler.heap_holes import HEAP_HOLES
 from infprof.profiler.phase import Phase
 from infprof.profiler.schedule import Plan, Schedule
 
@@ -49,7 +49,6 @@ class Windows:
         self.began_ns = perf_counter_ns()
         self.open_ns = self.close_ns = 0
         self.done: list[dict[str, Any]] = []
-        self._holes = HeapHoles()
         self._window: Window | None = None
         self._since_ns = 0
         self._was_held = False
@@ -99,11 +98,11 @@ class Windows:
     def open(self) -> None:
         """Open one, or say why not."""
         began = perf_counter_ns()
-        self._holes.open()
+        HEAP_HOLES.open()
         try:
             self._window = Window(self._yield_to_user)
         except Exception as reason:  # whatever torch says, it may not reach the program
-            self._holes.fill()
+            HEAP_HOLES.fill()
             if raised_by_user(reason):
                 raise
             self.notes["kernels"] = str(reason)
@@ -127,7 +126,7 @@ class Windows:
             self.schedule.stop_tracing()
         self._window = None  # not before: a KeyboardInterrupt in `close` leaves it to the end
         annotate.say_own_window(False)
-        self._holes.fill()
+        HEAP_HOLES.fill()
         self.close_ns += perf_counter_ns() - began
         self.closed()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from infprof.profiler.intervals import length
-from infprof.profiler.replay import Change
 from infprof.reports import wording
 from infprof.rules.evidence import Evidence
 from infprof.rules.hot_syncs import hot_syncs
@@ -39,15 +38,14 @@ class Limit:
 def limit_by_replay(evidence: Evidence) -> Limit | str | None:
     """The limit if it is another than the largest stage's, that stage's name if it is that one's;
     ``None`` where no replay tells."""
-    what_if, wall = evidence.what_if, evidence.wall_ns
-    if what_if is None:
+    waits, wall = hot_syncs(evidence).calls, evidence.wall_ns
+    by_waits = evidence.saved_without_waits_ns(waits)
+    if by_waits is None:
         return None
     exposed = {stage: evidence.exposed_ns(stage) for stage in evidence.breakdown.stages}
     asked = [stage for stage, time in exposed.items() if time >= LEAST_SHARE * wall]
     saved = {stage: evidence.most_saved_ns(stage) or 0 for stage in asked}
     best = max(saved, key=lambda stage: saved[stage])
-    waits = hot_syncs(evidence).calls
-    by_waits = what_if.saved_ns(Change(waits_removed=frozenset(waits.tolist())))
     if by_waits >= SYNC_SHARE * wall and by_waits >= COMPARABLE * saved[best]:
         waited = evidence.per_request(length(evidence.timeline.busy(waits)))
         text = "waiting for the GPU, which then waits for the host in turn"

@@ -33,10 +33,9 @@ def catalog() -> dict[str, ModuleType]:
 
 def judge(traced: Evidence, untraced: Evidence | None = None) -> list[Verdict]:
     """One verdict per rule, in order of id."""
-    verdicts = []
+    verdicts, plain = [], untraced or traced
     for rule, module in sorted(catalog().items()):
         uses_tracer = getattr(module, "USES_TRACER", True)
-        plain = untraced or traced
         verdicts.append(_judge_one(rule, module, traced if uses_tracer else plain, plain))
     return verdicts
 
@@ -74,8 +73,9 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidenc
 
 def _bounded(evidence: Evidence, finding: Finding) -> Finding:
     """No fix of a stage saves more than a replay without that stage does."""
-    saving, most = finding.saving, evidence.most_saved_ns(finding.stage)
-    if most is None or saving.basis != "bound" or saving.high_ns <= most:
+    saving = finding.saving
+    most = evidence.most_saved_ns(finding.stage) if saving.basis == "bound" else None
+    if most is None or saving.high_ns <= most:
         return finding
     low = min(saving.low_ns, most)
     return replace(finding, saving=replace(saving, low_ns=low, high_ns=most, basis="replay"))
@@ -86,9 +86,9 @@ def _in_time_of(plain: Evidence, traced: Evidence, finding: Finding) -> Finding:
     stage takes without."""
     if plain is traced:
         return finding
-    stage = finding.stage if traced.exposed_ns(finding.stage) else None
-    slow = traced.exposed_ns(stage) if stage else traced.wall_ns
-    quick = plain.exposed_ns(stage) if stage else plain.wall_ns
+    slow, quick = traced.exposed_ns(finding.stage), plain.exposed_ns(finding.stage)
+    if not slow:
+        slow, quick = traced.wall_ns, plain.wall_ns
     part, saving = min(quick / slow, 1.0), finding.saving
     saving = replace(saving, low_ns=int(saving.low_ns * part), high_ns=int(saving.high_ns * part))
     why = finding.why

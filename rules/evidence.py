@@ -118,9 +118,19 @@ class Evidence:
         than the stage's exposed time where something else takes as long meanwhile."""
         if self.what_if is None:
             return None
-        if stage not in self._most_saved:
-            self._most_saved[stage] = self.what_if.saved_ns(self._without(self.what_if, stage))
-        return self._most_saved[stage]
+        if stage not in self._replayed:
+            self._replayed[stage] = self.what_if.saved_ns(self._without(self.what_if, stage))
+        return self._replayed[stage]
+
+    def saved_without_waits_ns(self, calls: Rows) -> int | None:
+        """What a request would save if these calls waited for the device no more; ``None`` where no
+        replay tells."""
+        if self.what_if is None:
+            return None
+        waits = frozenset(calls.tolist())
+        if waits not in self._replayed:
+            self._replayed[waits] = self.what_if.saved_ns(Change(waits_removed=waits))
+        return self._replayed[waits]
 
     def saved_ns(self, otherwise: int, *parts: tuple[Rows, float]) -> int:
         """What a request would save without these parts of the time of some device work;
@@ -135,19 +145,24 @@ class Evidence:
         return "bound" if self.what_if is None else "replay"
 
     @cached_property
-    def _most_saved(self) -> dict[str, int]:
+    def _replayed(self) -> dict[str | frozenset[int], int]:
+        """What was saved without a stage, or without some waits: rules and verdict ask for both."""
         return {}
 
+    @cached_property
+    def _device_stages(self) -> npt.NDArray[np.object_]:
+        """The stage of each of the timeline's ``device_rows``."""
+        return np.array([stage_of(leaf) for leaf in device_leaves(self.timeline)], object)
+
     def _without(self, what_if: WhatIf, stage: str) -> Change:
-        rows = self.timeline.device_rows
-        mine = [stage_of(leaf) == stage for leaf in device_leaves(self.timeline)]
+        device = self.timeline.device_rows[self._device_stages == stage]
         host = [
             leaf
             for leaf in self.breakdown.leaves
             if stage_of(leaf) == stage and leaf not in OF_THE_DEVICE
         ]
         spans = self.breakdown.exposed_intervals(*host)
-        return what_if.without([(rows[np.array(mine, np.bool_)], 1.0)], spans)
+        return what_if.without([(device, 1.0)], spans)
 
     def top(self, rows: Rows, most: int = 5) -> tuple[Where, ...]:
         """The names among these rows that took longest, with count and time per request."""

@@ -24,15 +24,22 @@ def test_what_it_raises_is_raised_here() -> None:
 
 
 def test_an_interrupt_comes_after_its_end() -> None:
-    ended, told = list[bool](), threading.Event()
+    ended, interrupted = list[bool](), threading.Event()
+
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
 
     def work() -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        told.wait(0.2)  # meanwhile the main thread is interrupted, and waits on
-        ended.append(True)
+        ended.append(interrupted.wait(10))  # the main thread was, and waits on
 
-    with pytest.raises(KeyboardInterrupt):
-        in_other_thread(work)
+    usual = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            in_other_thread(work)
+    finally:
+        signal.signal(signal.SIGINT, usual)
     assert ended == [True]
 
 

@@ -100,11 +100,10 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
         sum(int(spent[one] * gains[one].high) for one in slow),
         *((slow[one], gains[one].high) for one in slow),
     )
+    long = {one: _long(evidence, rows) for one, rows in slow.items()}
     low = evidence.saved_ns(
-        sum(
-            int(_exposed_ns(evidence, _long(evidence, slow[one])) * gains[one].low) for one in slow
-        ),
-        *((_long(evidence, slow[one]), gains[one].low) for one in slow),
+        sum(int(_exposed_ns(evidence, long[one]) * gains[one].low) for one in slow),
+        *((long[one], gains[one].low) for one in slow),
     )
     worst = max(slow, key=lambda one: spent[one])
     yield Finding(

@@ -34,7 +34,6 @@ from collections.abc import Iterator
 
 from infprof.profiler.events import Kind
 from infprof.profiler.intervals import length
-from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
@@ -75,9 +74,9 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _saving(evidence: Evidence, calls: Rows, tail: int, bound: int) -> Saving:
-    if evidence.what_if is None:
+    saved = evidence.saved_without_waits_ns(calls)
+    if saved is None:
         return Saving(min(tail, bound), bound, "B")
-    saved = evidence.what_if.saved_ns(Change(waits_removed=frozenset(calls.tolist())))
     high = min(saved, bound)  # the host's work in a long gap may need the result
     return Saving(min(tail, high), high, "A", "replay")
 
