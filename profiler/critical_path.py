@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -66,24 +67,32 @@ class CriticalPaths:
                 time, place = self._last_wait(request.lane, time)
                 if place < 0 or time <= request.start_ns:
                     break
-            one = self.links.listed[place]
-            begin = max(one.start, request.start_ns)
+            start, _, launched, binding, source = self._work[place]
+            begin = max(start, request.start_ns)
             if begin < time:
                 work.append(place)
                 pieces["work"].append((begin, time))
             time = min(begin, time)
-            if one.binding == Binding.LAUNCH:
-                launched, place = max(one.launched_ns, request.start_ns), -1
+            if binding == Binding.LAUNCH:
+                launched, place = max(launched, request.start_ns), -1
                 pieces["latency"].append((min(launched, time), time))
                 time = min(launched, time)
-            elif one.binding == Binding.UNKNOWN:
+            elif binding == Binding.UNKNOWN:
                 place = -1
             else:
-                place = one.source
-                end = max(self.links.listed[place].end, request.start_ns)
+                place = source
+                end = max(self._work[place][1], request.start_ns)
                 pieces["gap"].append((min(end, time), time))
                 time = min(end, time)
         return _path(request, work, pieces)
+
+    @cached_property
+    def _work(self) -> list[tuple[int, int, int, int, int]]:
+        """Start, end, launch, binding and source of all device work: read one by one, a list is
+        three times as quick as an array."""
+        links = self.links
+        columns = links.start, links.end, links.launched_ns, *links.binding
+        return list(zip(*(one.tolist() for one in columns), strict=True))
 
     def _unawaited(self, request: Request) -> int:
         """In a trace that marks no requests, the device may be the last to work."""
@@ -99,10 +108,10 @@ class CriticalPaths:
         index = bisect_left(starts, time) - 1
         while index >= 0:
             place = places[index]
-            work = self.links.listed[place]
-            awaited = work.end < time or ends[index] <= time
-            if awaited and work.start < time:  # else it leads nowhere
-                return min(work.end, time), place
+            start, end, *_ = self._work[place]
+            awaited = end < time or ends[index] <= time
+            if awaited and start < time:  # else it leads nowhere
+                return min(end, time), place
             index -= 1
         return time, -1
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -49,19 +48,6 @@ class Binding(IntEnum):
     """The work before it on its stream, or in its graph."""
     EVENT = 3
     """Work on another stream."""
-
-
-class Work(NamedTuple):
-    """One piece of device work with its links, as ``DeviceLinks`` has them in columns."""
-
-    start: int
-    end: int
-    launch: int
-    launched_ns: int
-    before: int
-    binding: int
-    source: int
-    lane: int
 
 
 @dataclass(frozen=True)
@@ -116,16 +102,6 @@ class DeviceLinks:
     def lane(self) -> npt.NDArray[np.int32]:
         """The stream of each."""
         return self.timeline.events.lane[self.rows]
-
-    @cached_property
-    def listed(self) -> list[Work]:
-        """All columns of all work: read one by one, a list is three times as quick as an array."""
-        columns = (
-            self.start, self.end, self.launch, self.launched_ns, self.before, *self.binding,
-            self.lane,
-        )  # fmt: skip
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return [Work._make(row) for row in rows]
 
     @cached_property
     def in_graph(self) -> npt.NDArray[np.bool_]:

@@ -16,12 +16,15 @@ import numpy.typing as npt
 from infprof.profiler import names
 from infprof.profiler.device_links import LONG_CALL_NS, DeviceLinks, quickest
 from infprof.profiler.events import Kind
-from infprof.profiler.intervals import Int64Array, Intervals, intersect, intervals, length
+from infprof.profiler.intervals import Int64Array, length_before
 from infprof.profiler.timeline import ROUNDING_NS, Rows
 
 USUAL_TAIL_NS = 3_000
 """What a wait takes after the work has ended, and a call by itself: used where a trace has none to
 measure."""
+
+ALL = -1
+"""In place of a stream: all of them."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +49,26 @@ class DeviceWaits:
         start."""
         return np.union1d(self.syncs, self.calls)
 
-    @cached_property
-    def awaited(self) -> dict[int, int]:
-        """For each of ``calls``, its one of ``places``."""
-        return dict(zip(self.calls.tolist(), self.places.tolist(), strict=True))
+    def awaited_by(self, calls: Rows) -> Int64Array:
+        """For each of these calls the position of the work that it waited for last, or -1."""
+        place = np.searchsorted(self.calls, calls)
+        same = np.append(self.calls, -1)[place] == calls
+        return np.where(same, np.append(self.places, -1)[place], -1)
 
     @cached_property
     def syncs(self) -> Rows:
         """Calls that wait for work launched before, and for nothing else."""
         return self.links.timeline.where(Kind.CALL, names.call_class, "sync")
 
-    def stream_of(self, sync: int) -> int | None:
-        """The stream's lane that it waits for; ``None``: all of them."""
-        return self._reported.get(int(self.links.timeline.events.correlation[sync]))
+    def streams_of(self, syncs: Rows) -> Int64Array:
+        """For each the lane of the stream that it waits for, as the device reports it by the
+        sync's correlation id; ``ALL``: it waits for all of them."""
+        timeline = self.links.timeline
+        rows = timeline.where(Kind.SYNC, lambda name: "one" if "Stream" in name else None, "one")
+        ids, lanes = timeline.events.correlation[rows], timeline.events.lane[rows]
+        lane_of = dict(zip(ids[ids >= 0].tolist(), lanes[ids >= 0].tolist(), strict=True))
+        found = [lane_of.get(one, ALL) for one in timeline.events.correlation[syncs].tolist()]
+        return np.array(found, np.int64)
 
     @cached_property
     def tail_ns(self) -> int:
@@ -81,26 +91,32 @@ class DeviceWaits:
         launches = launches[self.links.timeline.durations(launches) >= LONG_CALL_NS]
         calls = np.concatenate([self.syncs, copies, launches])
         places = np.concatenate(
-            [
-                [self._last_within(row, self.stream_of(row)) for row in self.syncs.tolist()],
-                self._moved_by(copies),
-                [self._room_made(row) for row in launches.tolist()],
-            ]
-        ).astype(np.int64)
+            [self._last_before(self.syncs), self._moved_by(copies), self._room_made(launches)]
+        )
         order = np.argsort(calls, kind="stable")
         order = order[places[order] >= 0]
         return calls[order], places[order]
 
-    def _last_within(self, call: int, lane: int | None) -> int:
-        """Of the work launched before, what ended last within the call."""
+    def _last_before(self, syncs: Rows) -> Int64Array:
+        """For each sync, of the work that it waits for what ended last within it; -1: none."""
+        streams, places = self.streams_of(syncs), np.full(len(syncs), -1, np.int64)
+        for one in np.unique(streams).tolist():
+            places[streams == one] = self._last_within(syncs[streams == one], one)
+        return places
+
+    def _last_within(self, calls: Rows, stream: int) -> Int64Array:
+        """For each call, of the work launched before what ended last within it; -1: none."""
         events = self.links.timeline.events
-        start, end = int(events.start_ns[call]), int(events.end_ns[call])
-        places, ends = self._by_end(lane)
-        first = int(np.searchsorted(ends, start, side="right"))
-        last = int(np.searchsorted(ends, end + ROUNDING_NS, side="right"))
-        within = places[first:last]
-        before = np.flatnonzero(self.links.launched_ns[within] < start)
-        return int(within[before[-1]]) if len(before) else -1
+        starts, ends = events.start_ns[calls], events.end_ns[calls] + ROUNDING_NS
+        order = self._by_end(stream)
+        first, after = (
+            np.searchsorted(self.links.end[order], times, side="right") for times in (starts, ends)
+        )
+        last, open_ = after - 1, np.arange(len(calls))
+        while len(open_ := open_[last[open_] >= first[open_]]):
+            open_ = open_[self.links.launched_ns[order[last[open_]]] >= starts[open_]]
+            last[open_] -= 1
+        return np.where(last >= first, np.append(order, -1)[last], -1)
 
     def _moved_by(self, copies: Rows) -> Int64Array:
         """For each copy call its own copy, if that ended within; else, if it is a staged one, the
@@ -118,38 +134,16 @@ class DeviceWaits:
         held_up = np.where(links.is_staged[place] & within(before), before, -1)
         return np.where(mine, np.where(within(place), place, held_up), -1)
 
-    def _room_made(self, call: int) -> int:
+    def _room_made(self, launches: Rows) -> Int64Array:
         """The work that ended last within a launch through all of which the device was busy."""
-        events = self.links.timeline.events
-        whole = intervals([events.start_ns[call]], [events.end_ns[call]])
-        if length(intersect(self._busy, whole)) < length(whole):
-            return -1
-        return self._last_within(call, None)
+        events, busy = self.links.timeline.events, self.links.timeline.busy(self.links.rows)
+        starts, ends = events.start_ns[launches], events.end_ns[launches]
+        is_busy = length_before(busy, ends) - length_before(busy, starts) == ends - starts
+        return np.where(is_busy, self._last_within(launches, ALL), -1)
 
-    @cached_property
-    def _busy(self) -> Intervals:
-        return self.links.timeline.busy(self.links.rows)
-
-    @cached_property
-    def _reported(self) -> dict[int, int]:
-        """For the correlation id of a sync of one stream, that stream's lane, as the device
-        reports it."""
-        timeline = self.links.timeline
-        rows = timeline.where(Kind.SYNC, lambda name: "one" if "Stream" in name else None, "one")
-        ids, lanes = timeline.events.correlation[rows], timeline.events.lane[rows]
-        pairs = zip(ids.tolist(), lanes.tolist(), strict=True)
-        return {one: lane for one, lane in pairs if one >= 0}
-
-    def _by_end(self, lane: int | None) -> tuple[Int64Array, Int64Array]:
-        """Positions on a lane (``None``: on all) in order of end, and these ends."""
-        if lane not in self._ends:
-            chosen = np.arange(len(self.links.rows))
-            if lane is not None:
-                chosen = chosen[self.links.lane == lane]
-            chosen = chosen[np.argsort(self.links.end[chosen], kind="stable")]
-            self._ends[lane] = chosen, self.links.end[chosen]
-        return self._ends[lane]
-
-    @cached_property
-    def _ends(self) -> dict[int | None, tuple[Int64Array, Int64Array]]:
-        return {}
+    def _by_end(self, stream: int) -> Int64Array:
+        """Positions on a stream, or on all, in order of end."""
+        places = np.arange(len(self.links.rows))
+        if stream != ALL:
+            places = places[self.links.lane == stream]
+        return places[np.argsort(self.links.end[places], kind="stable")]

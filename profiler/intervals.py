@@ -135,3 +135,11 @@ def innermost(spans: Intervals) -> tuple[Intervals, Int64Array]:
     close_until(int(spans.end.max()) if len(spans.end) else 0)
     table = np.array(pieces, np.int64).reshape(-1, 3)
     return Intervals(table[:, 0], table[:, 1]), table[:, 2]
+
+
+def length_before(spans: Intervals, times: Int64Array) -> Int64Array:
+    """How much of a set lies before each of some times."""
+    lengths = np.concatenate(([0], np.cumsum(spans.end - spans.start)))
+    place = np.searchsorted(spans.start, times, side="right")
+    ends = np.append(spans.end, times.min(initial=0))  # the last one is of none, at place 0
+    return lengths[place] - np.maximum(ends[place - 1] - times, 0)

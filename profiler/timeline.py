@@ -107,7 +107,9 @@ class Timeline:
         """``classify`` of each row's name, ``""`` for ``None``; called once per distinct name."""
         indices = self.events.name[rows]
         table = np.full(len(self.events.names), "", object)
-        for index in np.unique(indices):
+        seen = np.zeros(len(table), np.bool_)
+        seen[indices] = True
+        for index in np.flatnonzero(seen).tolist():
             table[index] = classify(self.events.names[index]) or ""
         return table[indices]
 

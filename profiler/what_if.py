@@ -11,7 +11,7 @@ import numpy as np
 
 from infprof.profiler.critical_path import CriticalPaths
 from infprof.profiler.intervals import EMPTY, Intervals
-from infprof.profiler.replay import Change, Machine, Replay
+from infprof.profiler.replay import Change, Replay
 from infprof.profiler.timeline import Rows, Timeline
 
 MOST_REPLAYED = 20
@@ -23,9 +23,8 @@ class WhatIf:
 
     def __init__(self, timeline: Timeline, paths: CriticalPaths) -> None:
         self.links = paths.links
-        machine = Machine(paths.waits)
         requests = timeline.requests[:: len(timeline.requests) // MOST_REPLAYED + 1]
-        found = [Replay(machine, one) for one in requests]
+        found = [Replay(paths.waits, one) for one in requests]
         self._replays = [(one, wall) for one in found if (wall := one.faithful_wall_ns) is not None]
         self.is_believed = len(self._replays) > len(found) // 2
         """Whether replays give the recorded walls."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from infprof.profiler.breakdown import by_critical_path
 from infprof.profiler.critical_path import CriticalPaths
-from infprof.profiler.replay import Change, Machine, Replay
+from infprof.profiler.replay import Change, Replay
 from infprof.profiler.timeline import Timeline
 from tests.build import recording
 
@@ -41,6 +41,6 @@ def test_any_events_are_explained(rows: list[str], marked: bool) -> None:
     found = by_critical_path(timeline, paths)
     for one in found.requests:
         assert sum(share.exposed_ns for share in one.leaves.values()) == one.request.wall_ns
-        replay = Replay(Machine(paths.waits), one.request)
+        replay = Replay(paths.waits, one.request)
         waits = frozenset(paths.waits.may_wait.tolist())
         assert replay.wall_ns() >= 0 and replay.wall_ns(Change(waits_removed=waits)) >= 0

@@ -17,10 +17,9 @@ def paths_of(text: str) -> CriticalPaths:
 def awaited(text: str) -> dict[str, str]:
     """The names of the waiting calls and of the work that each waited for."""
     paths = paths_of(text)
-    name = paths.links.timeline.name
-    return {
-        name(call): name(paths.links.rows[place]) for call, place in paths.waits.awaited.items()
-    }
+    waits, name = paths.waits, paths.links.timeline.name
+    rows = paths.links.rows[waits.places]
+    return {name(call): name(row) for call, row in zip(waits.calls, rows, strict=True)}
 
 
 def exposed(text: str) -> dict[str, int]:

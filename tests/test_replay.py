@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from infprof.profiler.critical_path import CriticalPaths
 from infprof.profiler.events import Kind
 from infprof.profiler.intervals import Intervals
-from infprof.profiler.replay import Change, Machine, Replay
+from infprof.profiler.replay import Change, Replay
 from tests.simulated_machine import Run, Scales, Step, random_program, run
 from tests.test_critical_path import PROGRAMS
 
 
 def replay_of(ran: Run) -> Replay:
     (request,) = ran.timeline.requests
-    return Replay(Machine(CriticalPaths(ran.timeline).waits), request)
+    return Replay(CriticalPaths(ran.timeline).waits, request)
 
 
 def scaled(ran: Run, kernel: float = 1.0, copy: float = 1.0) -> Change:

@@ -24,7 +24,7 @@ ZOO = {
 class Tagger(nn.Module):
     def __init__(self):
         super().__init__()
-        self.embed = nn.Embedding(30_000, 256)
+        self.embed = nn.Embedding(45_000, 256)
         self.body = nn.GRU(256, 256, batch_first=True)
         self.head = nn.Linear(256, 9)
 

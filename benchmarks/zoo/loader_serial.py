@@ -39,7 +39,7 @@ class Signals(Dataset):
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.body = nn.Sequential(nn.Linear(250, 1024), nn.ReLU(), nn.Linear(1024, 256), nn.ReLU())
+        self.body = nn.Sequential(nn.Linear(250, 768), nn.ReLU(), nn.Linear(768, 256), nn.ReLU())
         self.head = nn.Linear(256, 12)
 
     def forward(self, x):

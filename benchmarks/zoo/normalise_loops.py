@@ -58,15 +58,15 @@ def main():
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     model = nn.Sequential(
-        nn.Conv2d(3, 48, 3, padding=1),
+        nn.Conv2d(3, 40, 3, padding=1),
         nn.ReLU(),
-        nn.Conv2d(48, 96, 3, padding=1, stride=2),
+        nn.Conv2d(40, 80, 3, padding=1, stride=2),
         nn.ReLU(),
-        nn.Conv2d(96, 96, 3, padding=1),
+        nn.Conv2d(80, 80, 3, padding=1),
         nn.ReLU(),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(96, 20),
+        nn.Linear(80, 20),
     ).eval()
     prepare = normalise_at_once if args.cured else normalise
     clock = Clock("preprocess")
