@@ -187,8 +187,14 @@ def rules(rule: str | None) -> None:
 
 
 @main.command()
-def doctor() -> None:
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Measure what this machine can do (up to 20 s); recordings made here then carry it.",
+)
+@_one_line_errors
+def doctor(calibrate: bool) -> None:
     """Say what can be measured on this machine, what cannot, why, and how to enable it."""
-    from infprof.showing import show_doctor
+    from infprof.showing import show_calibration, show_doctor
 
-    show_doctor()
+    show_calibration() if calibrate else show_doctor()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from difflib import get_close_matches
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from infprof.profiler.calibrate import CPU_SECONDS, GPU_SECONDS, calibrate
+from infprof.profiler.calibration import Calibration
+from infprof.profiler.calibration_file import keep
+from infprof.profiler.collectors import Unavailable
 from infprof.profiler.doctor import examine
 from infprof.profiler.recording import BadInput
+from infprof.reports import wording
 from infprof.rules.engine import catalog
 
 
@@ -52,3 +59,73 @@ def show_doctor() -> None:
         table.add_row(signs[check.ok], check.name, text)
     console.print(table)
     console.print("\nNext: infprof run script.py", highlight=False)
+
+
+def show_calibration(seconds: float | None = None, file: Path | None = None) -> None:
+    """Measure this machine, keep the figures in ``file`` (or the user's cache), and show them.
+
+    Raises ``BadInput`` where nothing can be measured, or where it cannot be kept.
+    """
+    console = Console()
+    Console(stderr=True).print(
+        f"Measuring for up to {CPU_SECONDS:g} s ({GPU_SECONDS:g} s where there is a GPU)."
+        " Run nothing else meanwhile.\n",
+        highlight=False,
+    )
+    try:
+        found = calibrate(seconds)
+    except Unavailable as reason:
+        raise BadInput(f"this machine cannot be calibrated: {reason}") from None
+    _show_figures(console, found)
+    try:
+        place = keep(found, file)
+    except OSError as error:
+        raise BadInput(f"the calibration could not be kept: {error}") from None
+    console.print(f"\nKept in {place}", highlight=False, soft_wrap=True, markup=False)
+    console.print("Next: infprof run script.py", highlight=False)
+
+
+def _show_figures(console: Console, found: Calibration) -> None:
+    console.print(Text(wording.plain(found.device), "bold"))
+    if not found.on_gpu:
+        threads = "1 thread" if found.threads == 1 else f"{found.threads} threads"
+        console.print(f"an operator uses {threads}, as torch is set here", highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("figure", no_wrap=True)
+    table.add_column("value", no_wrap=True, justify="right")
+    table.add_column("what it is used for")
+    for row in _figures(found):
+        table.add_row(*row)
+    console.print(table)
+    for name, why in found.missing.items():
+        console.print(Text(f"Not measured: {wording.plain(name)} ({wording.plain(why)})", "dim"))
+    for note in found.notes:
+        console.print(Text(note, "yellow"))
+
+
+def _figures(found: Calibration) -> Iterator[tuple[str, str, str]]:
+    for precision, rate in found.flops_per_s.items():
+        use = "the most that arithmetic can reach"
+        yield f"matrix multiplication, {wording.plain(precision)}", _flops(rate), use
+    if found.bandwidth_bytes_per_s is not None:
+        use = "the most that reading and writing memory can reach"
+        yield "memory bandwidth", wording.quantity(found.bandwidth_bytes_per_s, "bytes/s"), use
+    for kind, rate in found.copy_bytes_per_s.items():
+        use = "how long such a copy must take at least"
+        yield f"copy, {wording.plain(kind)}", wording.quantity(rate, "bytes/s"), use
+    for name, time_ns, use in (
+        ("one small operator", found.dispatch_ns, "what each operator costs the host"),
+        ("one launch", found.launch_ns, "what each kernel costs the host"),
+        ("kernel to kernel", found.gap_ns, "what each kernel costs the GPU besides its work"),
+        ("kernel to kernel, graph", found.graph_gap_ns, "the same within a CUDA graph"),
+        ("one synchronisation", found.sync_ns, "what a needless wait costs"),
+    ):
+        if time_ns is not None:
+            yield name, wording.ms(time_ns / 1e6), use
+    if found.cores is not None:
+        yield "threads at once", wording.number(found.cores), "what more threads can gain"
+
+
+def _flops(rate: float) -> str:
+    unit, scale = ("TFLOP/s", 1e12) if rate >= 1e12 else ("GFLOP/s", 1e9)
+    return f"{wording.number(rate / scale)} {unit}"

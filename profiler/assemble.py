@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from infprof.profiler import names
+from infprof.profiler.calibrated_device import fitting
 from infprof.profiler.collectors import Facts
 from infprof.profiler.collectors.kernels import ALIGNING_MARKS, MARK
 from infprof.profiler.cycle_requests import cut, whole_run
@@ -88,6 +89,7 @@ def assemble(
     stacks = _stacks(folder, own, parts, session, header, sampled, requests)
     _merge_machine(header.machine, session.machine)
     header.lanes = parts.lanes
+    header.machine.calibration = fitting(header)
     events = concatenate(parts.events)
     _say_what_is_missing(header, events, requests)
     return Recording(header, events, requests, samples, stacks)
@@ -257,7 +259,7 @@ def _note_absence(header: Header, source: str, reason: str) -> None:
 
 def _merge_machine(into: Machine, more: Machine) -> None:
     """Fill what is unknown in ``into``; the collectors' list of GPUs is richer than the trace's."""
-    for name in ("os", "python", "torch", "cuda", "hip"):
+    for name in ("os", "python", "torch", "cuda", "hip", "calibration"):
         if getattr(into, name) is None:
             setattr(into, name, getattr(more, name))
     for name, value in more.cpu:

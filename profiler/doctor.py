@@ -17,7 +17,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from infprof.profiler.calibration_file import kept
 from infprof.profiler.collectors import Unavailable
+from infprof.profiler.collectors.host import cpu_name
 from infprof.profiler.probes import py_spy
 from infprof.profiler.probes.cpu_limits import cpu_limits
 from infprof.profiler.probes.nvml_devices import connect
@@ -64,6 +66,7 @@ def examine(root: Path = Path("/"), folder: Path | None = None) -> list[Check]:
         check_limits(root),
         check_perf(root),
         check_folder(folder or Path.cwd()),
+        check_calibration(root),
     ]
 
 
@@ -205,6 +208,19 @@ def check_folder(folder: Path) -> Check:
         return Check("output folder", False, detail, "infprof run --out /path/you/own ...")
     free = shutil.disk_usage(folder).free / 2**30
     return Check("output folder", True, f"{folder} can be written, {free:.0f} GiB free")
+
+
+def check_calibration(root: Path = Path("/"), file: Path | None = None) -> Check:
+    """Whether this machine's limits were measured, when, and on which device."""
+    found = kept(file=file)
+    if not isinstance(found, str) and not found.on_gpu:
+        found = kept(cpu_name(root) or platform.machine(), file)
+    if isinstance(found, str):
+        detail = f"{found}: limits come from vendors' tables, which know GPUs only"
+        return Check("calibration", False, detail, "infprof doctor --calibrate")
+    day = found.made_at.partition("T")[0]
+    doubt = "; something disturbed it then: figures may be too low" if found.notes else ""
+    return Check("calibration", True, f"made on {day}, of {found.device}{doubt}")
 
 
 def _version(package: str) -> str:

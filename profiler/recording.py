@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from infprof.profiler.bad_input import BadInput as BadInput
+from infprof.profiler.calibration import Calibration as Calibration
 from infprof.profiler.events import NO_EVENTS, Events
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.phase import Phase as Phase
@@ -77,6 +78,8 @@ class Machine(_Model):
     torch: str | None = None
     cuda: str | None = None
     hip: str | None = None
+    calibration: Calibration | None = None
+    """What the machine was measured to do, where somebody had it measured."""
 
 
 class Note(_Model):

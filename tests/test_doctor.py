@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from infprof.profiler import doctor
+from infprof.profiler.calibration import Calibration
+from infprof.profiler.calibration_file import keep
 from infprof.profiler.collectors import Unavailable
 from infprof.profiler.doctor import Check, examine
 from infprof.profiler.probes.nvml_devices import connect
@@ -40,7 +42,7 @@ def test_this_machine() -> None:
     checks = {check.name: check for check in examine()}
     assert list(checks) == [
         "Python", "PyTorch", "GPU", "NVML", "GPU counters", "nvtx", "psutil", "py-spy", "ptrace",
-        "pressure", "CPU limits", "perf events", "output folder",
+        "pressure", "CPU limits", "perf events", "output folder", "calibration",
     ]  # fmt: skip
     assert checks["PyTorch"].ok and checks["psutil"].ok and checks["Python"].ok
     for check in checks.values():
@@ -201,3 +203,29 @@ def test_the_folder(tmp_path: Path) -> None:
     assert doctor.check_folder(tmp_path).ok
     assert os.listdir(tmp_path) == []
     assert doctor.check_folder(tmp_path / "nowhere").ok is False
+
+
+def test_the_calibration(tmp_path: Path) -> None:
+    file = tmp_path / "calibration.json"
+    none = doctor.check_calibration(file=file)
+    assert none.ok is False and none.cure == "infprof doctor --calibrate"
+    assert none.detail.startswith("none was made yet")
+    made = Calibration(device="an L4", on_gpu=True, made_at="2026-01-31T01:02:03+00:00", torch="2")
+    keep(made, file)
+    check = doctor.check_calibration(file=file)
+    assert check == Check("calibration", True, "made on 2026-01-31, of an L4")
+    keep(made.model_copy(update={"notes": ["other work"]}), file)
+    assert doctor.check_calibration(file=file).detail.endswith("figures may be too low")
+    file.write_text("{")
+    damaged = doctor.check_calibration(file=file)
+    assert damaged.ok is False and "is damaged" in damaged.detail
+
+
+def test_the_calibration_of_another_cpu_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "calibration.json"
+    write(tmp_path, "proc/cpuinfo", "model name\t: Old CPU\n")
+    keep(Calibration(device="Old CPU", on_gpu=False, made_at="2026-01-31", torch="2"), file)
+    assert doctor.check_calibration(tmp_path, file).ok
+    write(tmp_path, "proc/cpuinfo", "model name\t: New CPU\n")
+    check = doctor.check_calibration(tmp_path, file)
+    assert check.ok is False and "of another device: Old CPU" in check.detail

@@ -18,7 +18,13 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("profiler", "rules", "reports")
 CAPTURE = ("collectors", "importers", "session", "launch", "attach", "assemble", "child")
 HEAVY = {
-    "torch": ("profiler/collectors", "profiler/doctor.py", "profiler/torch_install.py"),
+    "torch": (
+        "profiler/collectors",
+        "profiler/calibrators",
+        "profiler/calibrate.py",
+        "profiler/doctor.py",
+        "profiler/torch_install.py",
+    ),
     "pynvml": ("profiler/collectors", "profiler/probes"),
     "nvtx": ("profiler/annotate.py",),
     "psutil": ("profiler/collectors", "profiler/probes"),

@@ -7,6 +7,8 @@ import platform
 import sys
 from pathlib import Path
 
+from infprof.profiler.calibration import Calibration
+from infprof.profiler.calibration_file import kept
 from infprof.profiler.collectors import Facts, Target, Unavailable
 from infprof.profiler.probes.cpu_limits import CpuLimits, cpu_limits
 from infprof.profiler.probes.host import QuickProbe, SlowProbe
@@ -90,19 +92,22 @@ class Collector:
 def _machine(root: Path, pid: int, limits: CpuLimits) -> Machine:
     import psutil
 
+    known = kept()
     return Machine(
         cpu=Cpu(
-            name=_cpu_name(root),
+            name=cpu_name(root),
             logical=psutil.cpu_count(),
             usable=limits.usable,
             memory_bytes=psutil.virtual_memory().total,
         ),
         os=f"{platform.system()} {platform.release()}",
         python=platform.python_version() if _runs_our_python(root, pid) else None,
+        calibration=known if isinstance(known, Calibration) else None,
     )
 
 
-def _cpu_name(root: Path) -> str | None:
+def cpu_name(root: Path) -> str | None:
+    """As the kernel gives it; ``None`` where it does not, as on many ARM machines."""
     for line in (read(root / "proc/cpuinfo") or "").splitlines():
         key, _, value = line.partition(":")
         if key.strip() == "model name":
