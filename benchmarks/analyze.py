@@ -3,6 +3,8 @@
 ``python benchmarks/analyze.py TRACE [--events 100000 ...] [--runs 5]`` repeats a trace's events,
 later and later, until there are so many, and prints for each size the median time and peak memory
 of the whole process of ``infprof report``, of a bare ``orjson.loads`` and their ratio; in turns.
+``--hta PYTHON`` names an interpreter that has HolisticTraceAnalysis: its temporal breakdown is
+timed too. At the end stands how far the cost of an event differs between the sizes.
 """
 
 from __future__ import annotations
@@ -21,6 +23,12 @@ from typing import Any
 import orjson
 
 BARE = "import sys, orjson; orjson.loads(open(sys.argv[1], 'rb').read())"
+HTA = """
+import sys
+from hta.trace_analysis import TraceAnalysis
+traces = TraceAnalysis(trace_files={0: sys.argv[1]}, trace_dir="")
+traces.get_temporal_breakdown(visualize=False)
+"""
 
 
 def repeated(trace: dict[str, Any], events: int) -> dict[str, Any]:
@@ -52,30 +60,29 @@ def _later(row: dict[str, Any], by: float, ids: int) -> dict[str, Any]:
 def measure(command: list[str]) -> tuple[float, int]:
     """Seconds and peak bytes of a process."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0, f"{command} failed"
     return time.perf_counter() - began, usage.ru_maxrss * 1024
 
 
-def compare(file: Path, runs: int) -> None:
-    """Print one line."""
+def compare(file: Path, runs: int, hta: str | None) -> float:
+    """Print one line for each program; the report's median seconds."""
     commands = {
-        "report": [sys.executable, "-m", "infprof", "report", str(file)],
-        "bare": [sys.executable, "-c", BARE, str(file)],
+        "infprof report": [sys.executable, "-m", "infprof", "report", str(file)],
+        "orjson.loads": [sys.executable, "-c", BARE, str(file)],
     }
+    if hta is not None:
+        commands["HolisticTraceAnalysis"] = [hta, "-c", HTA, str(file)]
     found: dict[str, list[tuple[float, int]]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
             found[name].append(measure(command))
     seconds = {name: statistics.median(one for one, _ in rows) for name, rows in found.items()}
-    peak = {name: max(one for _, one in rows) / 1e6 for name, rows in found.items()}
-    print(
-        f"{file.stat().st_size / 1e6:7.0f} MB  report {seconds['report']:6.2f} s"
-        f" {peak['report']:6.0f} MB   orjson.loads {seconds['bare']:6.2f} s {peak['bare']:6.0f} MB"
-        f"   x{seconds['report'] / seconds['bare']:.2f}",
-        flush=True,
-    )
+    for name, rows in found.items():
+        peak, ratio = max(one for _, one in rows) / 1e6, seconds[name] / seconds["orjson.loads"]
+        print(f"  {name:22}{seconds[name]:8.2f} s {peak:8.0f} MB   x{ratio:.2f}", flush=True)
+    return seconds["infprof report"]
 
 
 def main() -> None:
@@ -84,16 +91,28 @@ def main() -> None:
     parser.add_argument("trace", type=Path, metavar="TRACE")
     parser.add_argument("--events", type=int, nargs="*", default=[100_000, 1_000_000, 3_000_000])
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--hta", metavar="PYTHON")
     args = parser.parse_args()
     content = args.trace.read_bytes()
     trace = orjson.loads(gzip.decompress(content) if args.trace.suffix == ".gz" else content)
+    cost: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for events in args.events:
             made = repeated(trace, events)
-            file = Path(folder) / "trace.json"
+            file, count = Path(folder) / "trace.json", len(made["traceEvents"])
             file.write_bytes(orjson.dumps(made))
-            print(f"{len(made['traceEvents']):>9,} events", end="  ")
-            compare(file, args.runs)
+            del made
+            print(f"{count:,} events, {file.stat().st_size / 1e6:.0f} MB")
+            cost[count] = compare(file, args.runs, args.hta)
+    slope(cost)
+
+
+def slope(cost: dict[int, float]) -> None:
+    """What each further event costs, from each size to the next."""
+    sizes = sorted(cost)
+    for less, more in zip(sizes, sizes[1:], strict=False):
+        each = (cost[more] - cost[less]) / (more - less) * 1e6
+        print(f"{each:.2f} us for each event from {less:,} to {more:,}")
 
 
 if __name__ == "__main__":

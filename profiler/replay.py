@@ -17,7 +17,7 @@ import numpy as np
 
 from infprof.profiler.device_links import NEVER
 from infprof.profiler.device_waits import ALL, DeviceWaits
-from infprof.profiler.intervals import EMPTY, Int64Array, Intervals, length_before
+from infprof.profiler.intervals import EMPTY, Int64Array, Intervals, joined, length_before, union
 from infprof.profiler.replay_steps import NONE, Steps, steps_of
 from infprof.profiler.timeline import Request
 
@@ -35,6 +35,15 @@ class Change:
     """Time of the request's thread that falls away, a set."""
     waits_removed: frozenset[int] = frozenset()
     """Rows of calls that wait for the device no more."""
+
+    def and_also(self, other: Change) -> Change:
+        """Both. Device work that both make shorter gets the shorter time."""
+        times = [one for one in (self.device_ns, other.device_ns) if one is not None]
+        return Change(
+            np.minimum.reduce(times) if times else None,
+            union(joined([self.host_removed, other.host_removed])),
+            self.waits_removed | other.waits_removed,
+        )
 
 
 class Replay:

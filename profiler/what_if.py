@@ -5,12 +5,10 @@ Only a replay that gives the recorded wall without a change is believed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from infprof.profiler.critical_path import CriticalPaths
-from infprof.profiler.intervals import EMPTY, Intervals
+from infprof.profiler.intervals import Int64Array
 from infprof.profiler.replay import Change, Replay
 from infprof.profiler.timeline import Rows, Timeline
 
@@ -34,11 +32,11 @@ class WhatIf:
         saved = [wall - replay.wall_ns(change) for replay, wall in self._replays]
         return max(sum(saved) // len(saved), 0)
 
-    def without(self, device: Sequence[tuple[Rows, float]] = (), host: Intervals = EMPTY) -> Change:
-        """The change that takes such parts of the time of some device work away, and all of the
-        serving threads' time in ``host``."""
+    def shorter(self, *parts: tuple[Rows, float]) -> Int64Array:
+        """New durations of all device work, for a ``Change``: such parts of some rows' time are
+        taken away."""
         times = self.links.end - self.links.start
-        for rows, part in device:
+        for rows, part in parts:
             mine = np.isin(self.links.rows, rows)
             times = np.where(mine, (times * (1 - part)).astype(np.int64), times)
-        return Change(times, host)
+        return times

@@ -14,8 +14,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from infprof.profiler.events import STAGES
-from infprof.reports import facts, phrases, wording
+from infprof.reports import facts, phrases, roofline_words, wording
 from infprof.reports.report import Report
+from infprof.reports.request_paths import slowest_in_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -55,6 +56,8 @@ def render(report: Report) -> str:
             report=report,
             facts=facts,
             phrases=phrases,
+            roofline=roofline_words,
+            slowest_in_words=slowest_in_words,
             open_findings=OPEN_FINDINGS,
             shown_charts=SHOWN_CHARTS,
             most_functions=SHOWN_FUNCTIONS,
@@ -81,9 +84,9 @@ def stage_class(stage: str) -> str:
     return stage if stage in STAGES else "unknown"
 
 
-def width(samples: int, whole: int) -> str:
+def width(part: float, whole: float) -> str:
     """Per cent of ``whole``, as the style sheet wants it, whatever the document says."""
-    return f"{100 * min(max(samples / whole, 0), 1):.2f}" if whole > 0 else "0"
+    return f"{100 * min(max(part / whole, 0), 1):.2f}" if whole > 0 else "0"
 
 
 @cache

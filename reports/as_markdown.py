@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from infprof.reports import facts, phrases, wording
+from infprof.reports import facts, phrases, roofline_words, wording
 from infprof.reports.report import FindingRow, Report
+from infprof.reports.request_paths import slowest_in_words
 
 EXTENSION = "md"
 
@@ -49,6 +50,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _stages(report)
     yield from _code(report)
     yield from _findings(report)
+    yield from _roofline(report)
     yield from _device(report)
     yield from _section("Machine and settings", facts.machine(report) + facts.settings(report))
     yield from _rules(report)
@@ -81,6 +83,7 @@ def _stages(report: Report) -> Iterator[str]:
     absent = phrases.absent(report)
     if absent:
         yield escaped(absent)
+    yield escaped(slowest_in_words(report.paths))
 
 
 def _code(report: Report) -> Iterator[str]:
@@ -104,6 +107,9 @@ def _findings(report: Report) -> Iterator[str]:
             yield from _finding(rank, finding)
         else:
             yield f"- {escaped(finding.title)}: {escaped(phrases.saving(finding.saving))}"
+    yield ""
+    for outlook in report.outlook:
+        yield escaped(outlook.sentence)
 
 
 def _finding(rank: int, finding: FindingRow) -> Iterator[str]:
@@ -134,6 +140,18 @@ def _finding(rank: int, finding: FindingRow) -> Iterator[str]:
     for reference in finding.fix.references:
         yield f"- <{reference}>" if _LINK.fullmatch(reference) else f"- {_name(reference)}"
     yield ""
+
+
+def _roofline(report: Report) -> Iterator[str]:
+    rows = roofline_words.shown(report)
+    if not rows or report.roofline is None:
+        return
+    yield from _heading(roofline_words.TITLE)
+    yield escaped(roofline_words.sentence(report.roofline))
+    yield ""
+    cells = [[escaped(cell) for cell in roofline_words.cells(row)] for row in rows]
+    yield from _table(list(roofline_words.COLUMNS), cells)
+    yield escaped(roofline_words.coverage(report.roofline))
 
 
 def _device(report: Report) -> Iterator[str]:

@@ -15,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from infprof.profiler.events import STAGES
-from infprof.reports import facts, phrases, wording
+from infprof.reports import facts, phrases, roofline_words, wording
 from infprof.reports.report import BreakdownRow, FindingRow, Report, StageRow
+from infprof.reports.request_paths import slowest_in_words
 
 EXTENSION = "txt"
 
@@ -24,6 +25,7 @@ WIDTH = 100
 SHOWN_FINDINGS = 3
 SHOWN_FUNCTIONS = 5
 SHOWN_PLACES = 2
+SHOWN_WORK = 4
 
 GLYPHS = dict(zip(STAGES, "▒▓◧█◨▚▞░▪╱", strict=True))
 """How a stage looks in the bar where there is no colour; an unknown one is ``?``."""
@@ -72,6 +74,7 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield _latency(report)
     yield from _stages(report.breakdown, phrases.absent(report), width)
     yield from _code(report)
+    yield from _roofline(report)
     yield from _findings(report)
     yield from _open_questions(report)
 
@@ -111,6 +114,12 @@ def _stages(rows: BreakdownRow, absent: str | None, width: int) -> Iterator[Rend
         yield Text(absent, "dim")
 
 
+def _slowest(report: Report) -> Iterator[RenderableType]:
+    text = slowest_in_words(report.paths)
+    if text:
+        yield Text(text, "dim")
+
+
 def _code(report: Report) -> Iterator[RenderableType]:
     rows = facts.code(report, SHOWN_FUNCTIONS)
     if not rows:
@@ -124,6 +133,22 @@ def _code(report: Report) -> Iterator[RenderableType]:
     for row in rows:
         name, stage = Text(_name(row.name)), Text(_name(row.stage, 40))
         table.add_row(name, stage, Text(wording.share(row.share)))
+    yield _indented(table)
+
+
+def _roofline(report: Report) -> Iterator[RenderableType]:
+    rows = roofline_words.shown(report)[:SHOWN_WORK]
+    if not rows or report.roofline is None or report.roofline.source is None:
+        return
+    yield ""
+    yield Text(f"{roofline_words.TITLE}:", "bold")
+    yield _indented(Text(roofline_words.sentence(report.roofline)))
+    table = Table.grid(padding=(0, 2))
+    for _ in roofline_words.COLUMNS:
+        table.add_column()
+    table.add_row(*(Text(column, "dim") for column in roofline_words.COLUMNS))
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in roofline_words.cells(row)))
     yield _indented(table)
 
 
@@ -147,6 +172,9 @@ def _findings(report: Report) -> Iterator[RenderableType]:
     more = len(report.findings) - SHOWN_FINDINGS
     if more > 0:
         yield Text(f"and {wording.counted(more, 'smaller finding')} in the full report", "dim")
+    for outlook in report.outlook:
+        yield Text(wording.plain(outlook.sentence))
+    yield ""
 
 
 def _finding(rank: int, finding: FindingRow) -> Iterator[RenderableType]:

@@ -38,20 +38,20 @@ class Limit:
 def limit_by_replay(evidence: Evidence) -> Limit | str | None:
     """The limit if it is another than the largest stage's, that stage's name if it is that one's;
     ``None`` where no replay tells."""
-    waits, wall = hot_syncs(evidence).calls, evidence.wall_ns
-    by_waits = evidence.saved_without_waits_ns(waits)
-    if by_waits is None:
+    replays, wall = evidence.replays, evidence.wall_ns
+    if replays is None:
         return None
     exposed = {stage: evidence.exposed_ns(stage) for stage in evidence.breakdown.stages}
-    asked = [stage for stage, time in exposed.items() if time >= LEAST_SHARE * wall]
-    saved = {stage: evidence.most_saved_ns(stage) or 0 for stage in asked}
-    best = max(saved, key=lambda stage: saved[stage])
-    if by_waits >= SYNC_SHARE * wall and by_waits >= COMPARABLE * saved[best]:
-        waited = evidence.per_request(length(evidence.timeline.busy(waits)))
+    asked = {stage: time for stage, time in exposed.items() if time >= LEAST_SHARE * wall}
+    best, saved = replays.worth_most(asked)
+    calls = hot_syncs(evidence).calls
+    by_waits = replays.saved_without_waits_ns(calls)
+    if by_waits >= SYNC_SHARE * wall and by_waits >= COMPARABLE * saved:
+        waited = evidence.per_request(length(evidence.timeline.busy(calls)))
         text = "waiting for the GPU, which then waits for the host in turn"
         return Limit("python", waited, "sync-bound", text)
     largest = max(exposed, key=lambda stage: exposed[stage])
-    if saved[best] < BALANCED_SHARE * wall <= exposed[largest] and largest == "python":
+    if saved < BALANCED_SHARE * wall <= exposed[largest] and largest == "python":
         busy = evidence.share(evidence.per_request(evidence.device_busy_ns))
         text = "in Python and framework overhead, "
         text += f"but the GPU is at work for {wording.share(busy)} of it, so neither alone limits"

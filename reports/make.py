@@ -12,7 +12,10 @@ from infprof.profiler.latency import Latency
 from infprof.reports import report as rows
 from infprof.reports.charts import charts
 from infprof.reports.flame import flame
+from infprof.reports.outlooks import outlooks
 from infprof.reports.quality import judge_quality, lowered
+from infprof.reports.request_paths import request_paths
+from infprof.reports.roofline_rows import Reached, reached
 from infprof.reports.sentence import sentence
 from infprof.rules.engine import ranked
 from infprof.rules.evidence import Evidence
@@ -38,6 +41,7 @@ def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
     if quality.level == "invalid":
         verdicts = [_withheld(one) for one in verdicts]
     found = ranked(verdicts)
+    limits = reached(evidence)
     return rows.Report(
         tool=rows.Tool(
             version=header.tool_version,
@@ -50,16 +54,19 @@ def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
         quality=quality,
         latency=_latency(evidence),
         breakdown=_breakdown(evidence),
-        device=_device(evidence.device),
+        paths=request_paths(evidence),
+        device=_device(evidence.device, limits),
+        roofline=limits.table,
         verdict=sentence(evidence, found),
         findings=[_finding(rule, finding, evidence, quality) for rule, finding in found],
+        outlook=list(outlooks(evidence, found)),
         verdicts=[
             rows.VerdictRow(rule=one.rule, outcome=one.outcome.value, reason=one.reason)
             for one in verdicts
         ],
         flame=flame(evidence),
         charts=charts(evidence.recording),
-        missing=header.missing,
+        missing={**header.missing, **limits.missing},
     )
 
 
@@ -159,7 +166,7 @@ def _leaves(breakdown: Breakdown, stage: str, count: int) -> list[rows.Leaf]:
     return sorted(mine, key=lambda leaf: (-leaf.exposed_ms, leaf.leaf))
 
 
-def _device(facts: DeviceFacts) -> rows.Device:
+def _device(facts: DeviceFacts, limits: Reached) -> rows.Device:
     return rows.Device(
         kernels=facts.kernels,
         kernel_busy_ms=ms(facts.kernel_busy_ns),
@@ -176,6 +183,8 @@ def _device(facts: DeviceFacts) -> rows.Device:
             )
             for one in facts.copies
         ],
+        mfu=limits.mfu,
+        mbu=limits.mbu,
     )
 
 

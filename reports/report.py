@@ -10,6 +10,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticSerializationError
 
+from infprof.reports.roofline_models import Roofline
+
 SCHEMA = "infprof.report/1"
 
 
@@ -90,6 +92,25 @@ class BreakdownRow(_Model):
     """Stages that cannot exist here (no GPU: no ``h2d``, no ``d2h``): that is not 0 %."""
 
 
+class PathPiece(_Model):
+    """A stretch of a request, by the stage that has most of it; ms from the request's start."""
+
+    stage: str
+    start_ms: float
+    end_ms: float
+
+
+class PathRow(_Model):
+    """What one request waited for, from start to end."""
+
+    name: str
+    wall_ms: float
+    stages: dict[str, float] = Field(default_factory=dict)
+    """Exposed ms by stage: these sum to the wall."""
+    leaves: dict[str, float] = Field(default_factory=dict)
+    pieces: list[PathPiece] = Field(default_factory=list)
+
+
 class Copy(_Model):
     direction: str
     memory: str
@@ -154,6 +175,16 @@ class FindingRow(_Model):
     fix: FixRow
 
 
+class OutlookRow(_Model):
+    """The mean request after the first fixes, if each saves the most that it may."""
+
+    fixes: int
+    wall_ms: float
+    stage: str | None
+    """What then limits."""
+    sentence: str
+
+
 class VerdictRow(_Model):
     rule: str
     outcome: Literal["FOUND", "CLEAR", "UNKNOWN", "FAILED"]
@@ -214,9 +245,15 @@ class Report(_Model):
     quality: Quality
     latency: Latency
     breakdown: BreakdownRow
+    paths: list[PathRow] = Field(default_factory=list)
+    """Of the median and of the slowest request that the breakdown explains."""
     device: Device
+    roofline: Roofline | None = None
+    """``None`` where no work of known size was recorded: ``missing`` says why."""
     verdict: VerdictSentence
     findings: list[FindingRow] = Field(default_factory=list)
+    outlook: list[OutlookRow] = Field(default_factory=list)
+    """After the first fix, and after all."""
     verdicts: list[VerdictRow] = Field(default_factory=list)
     flame: list[FlameStage] = Field(default_factory=list)
     """Empty where no stacks were sampled: ``missing`` says why. The main stage comes first."""

@@ -96,6 +96,11 @@ def _doubt(evidence: Evidence, stages: dict[str, int], stage: str) -> str:
     )
 
 
+def activity(evidence: Evidence, stage: str) -> str:
+    """What a request does in a stage: it spends its time "preparing the input"."""
+    return _limit(evidence, stage)[1]
+
+
 def _limit(evidence: Evidence, stage: str) -> tuple[str, str]:
     if stage == "compute":
         where = "the GPU" if evidence.timeline.has_device else "the CPU"

@@ -74,8 +74,10 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidenc
 def _bounded(evidence: Evidence, finding: Finding) -> Finding:
     """No fix of a stage saves more than a replay without that stage does."""
     saving = finding.saving
-    most = evidence.most_saved_ns(finding.stage) if saving.basis == "bound" else None
-    if most is None or saving.high_ns <= most:
+    if saving.basis != "bound" or evidence.replays is None:
+        return finding
+    most = evidence.replays.saved_without_ns(finding.stage)
+    if saving.high_ns <= most:
         return finding
     low = min(saving.low_ns, most)
     return replace(finding, saving=replace(saving, low_ns=low, high_ns=most, basis="replay"))

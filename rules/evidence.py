@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from infprof.profiler import names
-from infprof.profiler.breakdown import OF_THE_DEVICE, Breakdown, stage_of
+from infprof.profiler.breakdown import Breakdown
 from infprof.profiler.device import DeviceFacts
 from infprof.profiler.events import Flag, Kind
 from infprof.profiler.intervals import Intervals, holds, intersect, length, union
 from infprof.profiler.latency import Latency
-from infprof.profiler.layers import device_leaves
 from infprof.profiler.recording import Header, Recording
 from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows, Timeline
 from infprof.profiler.what_if import WhatIf
 from infprof.rules.finding import Where
+from infprof.rules.replays import Replays
 
 Need = Literal[
     "device", "ops", "shapes", "requests", "latency", "gpu_samples", "host_samples", "stacks"
@@ -100,12 +100,12 @@ class Evidence:
         )
 
     @cached_property
-    def what_if(self) -> WhatIf | None:
+    def replays(self) -> Replays | None:
         """Replays of the explained requests; ``None`` where they cannot be had or believed."""
         if self.breakdown.paths is None:
             return None
         found = WhatIf(self.timeline, self.breakdown.paths)
-        return found if found.is_believed else None
+        return Replays(found, self.timeline, self.breakdown) if found.is_believed else None
 
     @cached_property
     def device_busy_ns(self) -> int:
@@ -113,56 +113,21 @@ class Evidence:
         busy = self.timeline.busy(self.timeline.device_rows)
         return length(intersect(busy, self.covered))
 
-    def most_saved_ns(self, stage: str) -> int | None:
-        """What a request would save without a stage; ``None`` where no replay tells. It is less
-        than the stage's exposed time where something else takes as long meanwhile."""
-        if self.what_if is None:
-            return None
-        if stage not in self._replayed:
-            self._replayed[stage] = self.what_if.saved_ns(self._without(self.what_if, stage))
-        return self._replayed[stage]
+    def shorter(self, *parts: tuple[Rows, float]) -> Change | None:
+        """The change that takes away such parts of the time of some device work; ``None`` where no
+        replay tells what it would save."""
+        return None if self.replays is None else self.replays.shorter(*parts)
 
-    def saved_without_waits_ns(self, calls: Rows) -> int | None:
-        """What a request would save if these calls waited for the device no more; ``None`` where no
-        replay tells."""
-        if self.what_if is None:
-            return None
-        waits = frozenset(calls.tolist())
-        if waits not in self._replayed:
-            self._replayed[waits] = self.what_if.saved_ns(Change(waits_removed=waits))
-        return self._replayed[waits]
-
-    def saved_ns(self, otherwise: int, *parts: tuple[Rows, float]) -> int:
-        """What a request would save without these parts of the time of some device work;
-        ``otherwise`` where no replay tells."""
-        if self.what_if is None:
+    def saved_ns(self, otherwise: int, change: Change | None) -> int:
+        """What a request would save by a change; ``otherwise`` where no replay tells."""
+        if self.replays is None or change is None:
             return otherwise
-        return self.what_if.saved_ns(self.what_if.without(parts))
+        return self.replays.saved_ns(change)
 
     @cached_property
     def basis(self) -> Literal["replay", "bound"]:
         """What ``saved_ns`` rests on."""
-        return "bound" if self.what_if is None else "replay"
-
-    @cached_property
-    def _replayed(self) -> dict[str | frozenset[int], int]:
-        """What was saved without a stage, or without some waits: rules and verdict ask for both."""
-        return {}
-
-    @cached_property
-    def _device_stages(self) -> npt.NDArray[np.object_]:
-        """The stage of each of the timeline's ``device_rows``."""
-        return np.array([stage_of(leaf) for leaf in device_leaves(self.timeline)], object)
-
-    def _without(self, what_if: WhatIf, stage: str) -> Change:
-        device = self.timeline.device_rows[self._device_stages == stage]
-        host = [
-            leaf
-            for leaf in self.breakdown.leaves
-            if stage_of(leaf) == stage and leaf not in OF_THE_DEVICE
-        ]
-        spans = self.breakdown.exposed_intervals(*host)
-        return what_if.without([(device, 1.0)], spans)
+        return "bound" if self.replays is None else "replay"
 
     def top(self, rows: Rows, most: int = 5) -> tuple[Where, ...]:
         """The names among these rows that took longest, with count and time per request."""

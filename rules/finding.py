@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from infprof.profiler.replay import Change
+
 Confidence = Literal["A", "B", "C"]
 """A: durations re-used, about 10 %. B: scaled by a hardware model, about 25 %. C: a ceiling."""
 
@@ -69,6 +71,9 @@ class Finding:
     saving: Saving
     fix: Fix
     where: tuple[Where, ...] = ()
+    change: Change | None = None
+    """What the fix changes at most, for replays together with others; ``None``: it takes its
+    saving's part of the stage."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ from infprof.reports.report import (
     Latency,
     Leaf,
     Note,
+    OutlookRow,
+    PathPiece,
+    PathRow,
     Quality,
     Report,
     StageRow,
@@ -68,6 +71,7 @@ def sample() -> Report:
         ),
         latency=_latency(),
         breakdown=_breakdown(),
+        paths=_paths(),
         device=_device(),
         verdict=VerdictSentence(
             stage="preprocess",
@@ -77,6 +81,7 @@ def sample() -> Report:
             "resizing images on one CPU while the GPU is idle.",
         ),
         findings=[finding(*row) for row in FINDINGS],
+        outlook=OUTLOOK,
         verdicts=[VerdictRow(rule=row[0], outcome="FOUND") for row in FINDINGS] + VERDICTS,
         flame=_flame(),
         charts=charts(),
@@ -97,7 +102,7 @@ def healthy() -> Report:
         limit="compute-bound",
         sentence="Most of a request is the model's own arithmetic, and it runs as it should.",
     )
-    report.findings = []
+    report.findings, report.outlook = [], []
     report.verdicts = [row for row in report.verdicts if row.outcome == "CLEAR"]
     report.breakdown.stages = [
         row for row in report.breakdown.stages if row.stage not in ("h2d", "d2h")
@@ -144,6 +149,20 @@ def _latency() -> Latency:
         distortion=1.168,
         histogram=[(15 + 0.8 * i, 15.8 + 0.8 * i, n) for i, n in enumerate(heights)],
     )
+
+
+def _paths() -> list[PathRow]:
+    return [_path("the median request", 20.1, 9.5), _path("the slowest request", 61.0, 50.3)]
+
+
+def _path(name: str, wall: float, decoding: float) -> PathRow:
+    leaves = {"preprocess.decode jpeg": decoding, "compute.conv": wall - decoding}
+    cuts = ("preprocess", 0.0, decoding), ("compute", decoding, wall)
+    return PathRow(
+        name=name, wall_ms=wall, leaves=leaves,
+        stages={leaf.partition(".")[0]: time for leaf, time in leaves.items()},
+        pieces=[PathPiece(stage=stage, start_ms=start, end_ms=end) for stage, start, end in cuts],
+    )  # fmt: skip
 
 
 def _breakdown() -> BreakdownRow:
@@ -223,6 +242,19 @@ def _device() -> Device:
         mfu=0.061,
     )
 
+
+OUTLOOK = [
+    OutlookRow(
+        fixes=1, wall_ms=12.4, stage="h2d",
+        sentence="With the first fix a request takes 12.4 ms at best, 59 % of what it takes now. "
+        "What limits it then is time spent copying the input to the GPU.",
+    ),
+    OutlookRow(
+        fixes=5, wall_ms=4.1, stage="compute",
+        sentence="With all 5 fixes a request takes 4.10 ms at best, 20 % of what it takes now. "
+        "What limits it then is time spent computing on the GPU.",
+    ),
+]  # fmt: skip
 
 VERDICTS = [
     VerdictRow(rule="autocast", outcome="CLEAR", reason="would save at most 0.31 ms (1.5 %) here"),

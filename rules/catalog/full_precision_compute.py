@@ -96,14 +96,12 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
         return
     gains = {one: _gain(evidence, one) for one in slow}
     rows = np.sort(np.concatenate(list(slow.values())))
-    high = evidence.saved_ns(
-        sum(int(spent[one] * gains[one].high) for one in slow),
-        *((slow[one], gains[one].high) for one in slow),
-    )
+    change = evidence.shorter(*((slow[one], gains[one].high) for one in slow))
+    high = evidence.saved_ns(sum(int(spent[one] * gains[one].high) for one in slow), change)
     long = {one: _long(evidence, rows) for one, rows in slow.items()}
     low = evidence.saved_ns(
         sum(int(_exposed_ns(evidence, long[one]) * gains[one].low) for one in slow),
-        *((long[one], gains[one].low) for one in slow),
+        evidence.shorter(*((long[one], gains[one].low) for one in slow)),
     )
     worst = max(slow, key=lambda one: spent[one])
     yield Finding(
@@ -115,6 +113,7 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
         saving=Saving(min(low, high), high, gains[worst].confidence, evidence.basis),
         fix=_fix(gains[worst]),
         where=compute_where(evidence, rows),
+        change=change,
     )
 
 

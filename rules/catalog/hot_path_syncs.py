@@ -34,6 +34,7 @@ from collections.abc import Iterator
 
 from infprof.profiler.events import Kind
 from infprof.profiler.intervals import length
+from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
@@ -70,13 +71,14 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         saving=_saving(evidence, found.calls, tail, min(waits, idle)),
         fix=FIX,
         where=evidence.top(found.calls),
+        change=Change(waits_removed=frozenset(found.calls.tolist())),
     )
 
 
 def _saving(evidence: Evidence, calls: Rows, tail: int, bound: int) -> Saving:
-    saved = evidence.saved_without_waits_ns(calls)
-    if saved is None:
+    if evidence.replays is None:
         return Saving(min(tail, bound), bound, "B")
+    saved = evidence.replays.saved_without_waits_ns(calls)
     high = min(saved, bound)  # the host's work in a long gap may need the result
     return Saving(min(tail, high), high, "A", "replay")
 

@@ -91,8 +91,10 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
         return
     rows = kernels[(nature == "fusible") & ~compiled]
     spent = evidence.exposed_part_ns(rows, "compute.pointwise", "compute.copy")
-    saving = Saving(0, evidence.saved_ns(spent, (rows, 1.0)), "C", evidence.basis)
-    yield from _judge(evidence, rows, spent, saving, "kernels")
+    change = evidence.shorter((rows, 1.0))
+    saving = Saving(0, evidence.saved_ns(spent, change), "C", evidence.basis)
+    for finding in _judge(evidence, rows, spent, saving, "kernels"):
+        yield replace(finding, change=change)
 
 
 def _on_cpu(evidence: Evidence) -> Iterator[Finding]:

@@ -1,0 +1,86 @@
+"""What a request would save with something changed, by replay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from infprof.profiler.breakdown import OF_THE_DEVICE, Breakdown, stage_of
+from infprof.profiler.intervals import Intervals
+from infprof.profiler.layers import device_leaves
+from infprof.profiler.replay import Change
+from infprof.profiler.timeline import Rows, Timeline
+from infprof.profiler.what_if import WhatIf
+
+
+class Replays:
+    """Asks common questions once, for rules, verdict and outlook. All times are ns of the mean
+    request."""
+
+    def __init__(self, what_if: WhatIf, timeline: Timeline, breakdown: Breakdown) -> None:
+        self._what_if, self._timeline, self._breakdown = what_if, timeline, breakdown
+        self._answers: dict[str | frozenset[int], int] = {}
+
+    def saved_ns(self, change: Change) -> int:
+        """What would be saved."""
+        return self._what_if.saved_ns(change)
+
+    def saved_without_ns(self, stage: str) -> int:
+        """What would be saved without a stage. It is less than the time exposed where something
+        else takes as long meanwhile."""
+        if stage not in self._answers:
+            self._answers[stage] = self.saved_ns(self.without(stage))
+        return self._answers[stage]
+
+    def saved_without_waits_ns(self, calls: Rows) -> int:
+        """What would be saved if these calls waited for the device no more."""
+        waits = frozenset(calls.tolist())
+        if waits not in self._answers:
+            self._answers[waits] = self.saved_ns(Change(waits_removed=waits))
+        return self._answers[waits]
+
+    def worth_most(
+        self, at_most: Mapping[str, int], after: Change | None = None
+    ) -> tuple[str, int]:
+        """The stage whose absence would save most, ``after`` a change, and how much. ``at_most``
+        says what to ask for, and how much each stage can save at most."""
+        so_far = 0 if after is None else self.saved_ns(after)
+        best, most = "", -1
+        for stage in sorted(at_most, key=lambda one: (-at_most[one], one)):
+            if at_most[stage] <= most:
+                break
+            if after is None:
+                worth = self.saved_without_ns(stage)
+            else:
+                worth = self.saved_ns(after.and_also(self.without(stage))) - so_far
+            if worth > most:
+                best, most = stage, worth
+        return best, max(most, 0)
+
+    def without(self, stage: str, part: float = 1.0) -> Change:
+        """The change that takes away a part of a stage's time, evenly from all of its pieces."""
+        rows = self._timeline.device_rows[self._device_stages == stage]
+        spans = self._host(stage)
+        gone = ((spans.end - spans.start) * part).astype(np.int64)
+        host = Intervals(spans.start, spans.start + gone)
+        return Change(self._what_if.shorter((rows, part)), host)
+
+    def shorter(self, *parts: tuple[Rows, float]) -> Change:
+        """The change that takes away such parts of the time of some device work."""
+        return Change(self._what_if.shorter(*parts))
+
+    def _host(self, stage: str) -> Intervals:
+        leaves = [
+            leaf
+            for leaf in self._breakdown.leaves
+            if stage_of(leaf) == stage and leaf not in OF_THE_DEVICE
+        ]
+        return self._breakdown.exposed_intervals(*leaves)
+
+    @cached_property
+    def _device_stages(self) -> npt.NDArray[np.object_]:
+        """The stage of each of the timeline's ``device_rows``."""
+        return np.array([stage_of(leaf) for leaf in device_leaves(self._timeline)], object)
