@@ -1,0 +1,51 @@
+"""What ``infprof report`` does, and how a report and the lines after it are shown."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from infprof.diagnosis import diagnose
+from infprof.loading import load
+from infprof.profiler.recording import BadInput
+from infprof.reports.as_text import print_report
+from infprof.reports.formats import formats, render_to
+from infprof.reports.report import Report
+
+
+def report_on(file: Path, out: Path | None, as_json: bool) -> None:
+    """Explain a file; print the result, and write it where asked."""
+    if out is not None and out.suffix.lstrip(".").lower() not in formats():
+        known = ", ".join(f".{one}" for one in sorted(formats()))
+        raise BadInput(f"{out}: no format for this ending; known are {known}")
+    report = diagnose(load(file))
+    if out is not None:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            render_to(out, report)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise BadInput(f"{out}: cannot be written ({reason}); choose another -o") from error
+    show(report, as_json, Console())
+    if out is not None:
+        say(f"\nReport: {out}")
+    elif not as_json:
+        say(f"\nNext: infprof report {file} -o report.html")
+
+
+def show(report: Report, as_json: bool, console: Console) -> None:
+    """Print the summary, or the whole document."""
+    if as_json:
+        sys.stdout.write(report.to_json() + "\n")
+        sys.stdout.flush()
+    else:
+        print_report(report, console)
+
+
+def say(text: str) -> None:
+    """A line for the user, apart from what programs print."""
+    if sys.stderr is not None:  # closed by who started us
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
