@@ -156,7 +156,7 @@ def test_launches_and_device_work_share_a_correlation_id(opened: Open) -> None:
     assert column(recording, "flags", Kind.KERNEL) == [0, Flag.GRAPH, Flag.GRAPH]
 
 
-def test_shapes_are_compact_json_with_concrete_inputs_of_casts_only(opened: Open) -> None:
+def test_shapes_are_compact_json_with_the_concrete_inputs_that_tell_something(opened: Open) -> None:
     inputs = {
         "Input Dims": [[1, 3], []], "Input type": ["float", "Scalar"], "Concrete Inputs": ["", "5"],
     }  # fmt: skip

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import msgspec
+from typing import NamedTuple
 
 from infprof.profiler.kineto import document, header, salvage, trace_file
-from infprof.profiler.kineto.document import ChromeTrace
-from infprof.profiler.kineto.lanes import lane_names
+from infprof.profiler.kineto.columns import Columns
+from infprof.profiler.kineto.document import About, NotExact
+from infprof.profiler.kineto.kinds import COUNTERS
+from infprof.profiler.kineto.pieces import BOM, NotInPieces, Pieces
 from infprof.profiler.kineto.rows import rows_of
 from infprof.profiler.kineto.times import base_of, marked_windows, span_of, times_of, windows_of
+from infprof.profiler.kineto.trace_file import Progress, TraceFile
 from infprof.profiler.recording import SCHEMA, BadInput, Header, Recording, Subject
 
 SIGNS = (b'"traceEvents"', b'"ph"', b'"deviceProperties"', b'"baseTimeNanoseconds"')
-BOM = b"\xef\xbb\xbf"
 CURE = "record it with torch.profiler and export_chrome_trace, with work inside the window"
 
 
@@ -24,32 +25,64 @@ def recognises(head: bytes) -> bool:
     return start in (b"{", b"[") and any(sign in head for sign in SIGNS)
 
 
-def read(path: Path) -> Recording:
+class _Trace(NamedTuple):
+    columns: Columns
+    about: About
+    cuts: list[str]
+    dropped: int
+
+
+def read(path: Path, progress: Progress | None = None) -> Recording:
     """The trace as a Recording on its own clock. Raises ``BadInput``."""
-    contents = trace_file.contents(path)
-    try:
-        trace = _parse(contents.data.removeprefix(BOM))
-    except ValueError as error:
-        raise BadInput(f"{path}: {error}; {CURE}") from error
-    trace.cuts.extend([contents.cut] if contents.cut else [])
-    recording = _recording(path, trace)
+    recording = _recording(path, _parse(path, progress))
     if not len(recording.events) and not len(recording.requests):
         raise BadInput(f"{path}: holds no event that torch.profiler records; {CURE}")
     return recording
 
 
-def _parse(data: bytes) -> ChromeTrace:
+def _parse(path: Path, progress: Progress | None) -> _Trace:
     try:
-        return document.read(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return salvage.salvage(data)
+        try:
+            return _in_pieces(path, progress, exact=False)
+        except NotExact:
+            return _in_pieces(path, progress, exact=True)
+    except NotInPieces:
+        return _whole(path)
 
 
-def _recording(path: Path, trace: ChromeTrace) -> Recording:
-    base_ns = base_of(trace.about)
-    times = times_of(trace.events, base_ns)
-    rows = rows_of(times, lane_names(trace.events))
-    has_counters = any(event.cat == "cuda_profiler_range" for event in times.events)
+def _in_pieces(path: Path, progress: Progress | None, *, exact: bool) -> _Trace:
+    """A well-formed trace in little memory. Raises ``NotInPieces`` and ``NotExact``."""
+    file, columns = TraceFile(path, progress), Columns()
+    pieces = Pieces(file.pieces(), exact=exact)
+    for events in pieces:
+        columns.add(events)
+        events.clear()  # before the next are made, for memory used again is memory in the cache
+    columns.close()
+    return _Trace(columns, pieces.about, [file.cut] if file.cut else [], 0)
+
+
+def _whole(path: Path) -> _Trace:
+    """A trace of any form, as far as it can be read at all. Raises ``BadInput``."""
+    contents, columns = trace_file.contents(path), Columns()
+    data = contents.data.removeprefix(BOM)
+    try:
+        trace = document.read(data)
+    except document.UNREADABLE:
+        try:
+            trace = salvage.salvage(data)
+        except ValueError as error:
+            raise BadInput(f"{path}: {error}; {CURE}") from error
+    columns.add(trace.events)
+    columns.close()
+    cuts = [*trace.cuts, *([contents.cut] if contents.cut else [])]
+    return _Trace(columns, trace.about, cuts, trace.dropped)
+
+
+def _recording(path: Path, trace: _Trace) -> Recording:
+    columns, base_ns = trace.columns, base_of(trace.about)
+    times = times_of(columns, base_ns)
+    rows = rows_of(columns, times)
+    has_counters = bool((times.sound & (columns.column("kind") == COUNTERS)).any())
     made = Header(
         schema=SCHEMA,
         subject=Subject(kind="trace", name=path.name),
@@ -57,9 +90,9 @@ def _recording(path: Path, trace: ChromeTrace) -> Recording:
         missing=header.missing(rows.events, has_counters, cut=bool(trace.cuts)),
         notes=header.notes(rows.events),
         lanes=rows.lanes,
-        windows=windows_of(times) or marked_windows(trace.events, base_ns),
-        span_ns=span_of(times),
-        dropped_events=trace.dropped + times.dropped,
+        windows=windows_of(columns, times) or marked_windows(columns, base_ns),
+        span_ns=span_of(columns, times),
+        dropped_events=trace.dropped + columns.dropped + int((~times.sound).sum()),
         cuts=trace.cuts,
         requests_seen=len(rows.requests),
     )  # fmt: skip

@@ -59,7 +59,7 @@ def _hip_version(value: Any) -> str | None:
 
 def missing(events: Events, has_counters: bool, *, cut: bool) -> dict[str, str]:
     """The sources that gave nothing, each with the reason."""
-    kinds = set(np.unique(events.kind).tolist())
+    kinds = {kind for kind in Kind if (events.kind == kind).any()}
     reasons = {}
     if not kinds.intersection(DEVICE_KINDS):
         reasons["kernels"] = _why_no_kernels(events, has_counters, cut)

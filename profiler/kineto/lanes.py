@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from infprof.profiler.kineto.document import Event
+from infprof.profiler.kineto.document import Args, Event
+from infprof.profiler.kineto.tables import Int32Array, Table
 from infprof.profiler.recording import Lane
 
 Id = int | str
@@ -25,37 +25,78 @@ def id_of(value: Any) -> Id:
     return int(found[1]) if found else value if isinstance(value, str) else ""
 
 
-def lane_names(events: list[Event]) -> dict[tuple[Any, Any], str]:
+class _Ids(dict[str, Id]):
+    def __missing__(self, text: str) -> Id:
+        found = self[text] = id_of(text)
+        return found
+
+
+class LaneNames(dict[tuple[Id, Id | None], str]):
     """Names that the trace gives to threads, and under ``(process, None)`` to processes."""
-    found: dict[tuple[Any, Any], str] = {}
-    for event in events:
-        if event.ph == "M" and isinstance(event.args.name, str):
-            process = id_of(event.pid)
-            if event.name == "thread_name":
-                found[process, id_of(event.tid)] = event.args.name.strip()
-            elif event.name == "process_name":
-                found[process, None] = event.args.name.strip()
-    return found
+
+    def learn(self, events: list[Event]) -> None:
+        """Take what the events of metadata among these say; the last word counts."""
+        for event in events:
+            if event.ph == "M" and isinstance(event.args.name, str):
+                process = id_of(event.pid)
+                if event.name == "thread_name":
+                    self[process, id_of(event.tid)] = event.args.name.strip()
+                elif event.name == "process_name":
+                    self[process, None] = event.args.name.strip()
 
 
-def lanes_of(
-    events: list[Event], on_device: npt.NDArray[np.bool_], names: dict[tuple[Any, Any], str]
-) -> tuple[npt.NDArray[np.int32], list[Lane]]:
-    """Each event's lane, and the lanes in order of first sight."""
-    index: dict[Key, int] = {}
-    column = np.empty(len(events), np.int32)
-    for row, (event, stream) in enumerate(zip(events, on_device.tolist(), strict=True)):
-        place, number = event.pid, event.tid
-        if stream:
-            place = place if event.args.device is None else event.args.device
-            number = number if event.args.stream is None else event.args.stream
-        if type(place) is not int or type(number) is not int:
-            place, number = id_of(place), id_of(number)
-        column[row] = index.setdefault((stream, place, number), len(index))
-    return column, [_lane(key, position, names) for key, position in index.items()]
+class _Threads(dict[tuple[Id, Id], int]):
+    """The numbers of threads' lanes by process and thread alone, to look up faster."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.lanes = lanes
+
+    def __missing__(self, thread: tuple[Id, Id]) -> int:
+        number = self[thread] = self.lanes[(False, *thread)]
+        return number
 
 
-def _lane(key: Key, position: int, names: dict[tuple[Any, Any], str]) -> Lane:
+class Lanes(Table[Key]):
+    """Numbers of lanes."""
+
+    def __init__(self) -> None:
+        self.ids, self.threads = _Ids(), _Threads(self)
+
+    def of(
+        self, processes: list[Any], threads: list[Any], args: list[Args], streamed: list[int]
+    ) -> Int32Array:
+        """Lanes of events by process and thread; the ``streamed`` rows tell theirs in ``args``."""
+        places, numbers = self._clean(processes), self._clean(threads)
+        lanes = list(map(self.threads.__getitem__, zip(places, numbers, strict=True)))
+        theirs = [args[row] for row in streamed]
+        devices = self._clean([one.device for one in theirs], [places[row] for row in streamed])
+        streams = self._clean([one.stream for one in theirs], [numbers[row] for row in streamed])
+        for row, device, stream in zip(streamed, devices, streams, strict=True):
+            lanes[row] = self[True, device, stream]
+        return np.array(lanes, np.int32)
+
+    def _clean(self, values: list[Any], instead: list[Id] | None = None) -> list[Id]:
+        """The values as ids; where one is ``None``, what may be told ``instead``."""
+        if set(map(type, values)) <= {int}:
+            return values
+        if instead is not None:
+            values = [
+                other if value is None else value
+                for value, other in zip(values, instead, strict=True)
+            ]
+        known = self.ids
+        return [
+            value if type(value) is int else known[value] if type(value) is str else id_of(value)
+            for value in values
+        ]
+
+    def described(self, order: list[int], names: LaneNames) -> list[Lane]:
+        """The lanes of these numbers."""
+        keys = list(self)
+        return [_lane(keys[number], position, names) for position, number in enumerate(order)]
+
+
+def _lane(key: Key, position: int, names: LaneNames) -> Lane:
     stream, place, number = key
     numbered = number if isinstance(number, int) else -1 - position  # only has to be its own
     known_place = place if isinstance(place, int) and place >= 0 else None

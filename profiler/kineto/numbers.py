@@ -17,22 +17,60 @@ LATEST_NS = 4 * 10**18
 LATEST_US = LATEST_NS // 1000
 NUMBER = re.compile(r"\s*[+-]?\d{1,20}(\.\d{0,20})?\s*")
 
-
-def nanoseconds(microseconds: list[Any]) -> tuple[Int64Array, npt.NDArray[np.bool_]]:
-    """Integer nanoseconds, and which of the values were times at all (the others are 0)."""
-    if {type(value) for value in microseconds} <= {int, float, NoneType}:
-        return _all_at_once(np.array(microseconds, np.float64))
-    each = [_nanoseconds(value) for value in microseconds]
-    known = np.array([value is not None for value in each], np.bool_)
-    return np.array([value or 0 for value in each], np.int64), known
+Times = tuple[Int64Array, npt.NDArray[np.bool_]]
+"""Integer nanoseconds, and which of the values were times at all (the others are 0)."""
 
 
-def _all_at_once(microseconds: npt.NDArray[np.float64]) -> tuple[Int64Array, npt.NDArray[np.bool_]]:
+class Microseconds:
+    """A column of times that grows by pieces.
+
+    One value that is no plain number makes all floats of the column go the careful way, so that
+    where a file is cut into pieces cannot be seen in the result.
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[npt.NDArray[np.float64] | Times] = []
+        self.plain = True
+
+    def add(self, values: list[Any]) -> None:
+        """Append values of any types."""
+        if set(map(type, values)) <= {int, float, NoneType}:
+            self.parts.append(np.array(values, np.float64))
+        else:
+            self.parts.append(_carefully(values))
+            self.plain = False
+
+    def nanoseconds(self) -> Times:
+        """All values so far."""
+        times = [self._converted(part) for part in self.parts] or [_at_once(np.empty(0))]
+        ns, known = zip(*times, strict=True)
+        return np.concatenate(ns), np.concatenate(known)
+
+    def _converted(self, part: npt.NDArray[np.float64] | Times) -> Times:
+        if isinstance(part, tuple):
+            return part
+        return _at_once(part) if self.plain else _carefully(part.tolist())
+
+
+def nanoseconds(microseconds: list[Any]) -> Times:
+    """All of one list."""
+    column = Microseconds()
+    column.add(microseconds)
+    return column.nanoseconds()
+
+
+def _at_once(microseconds: npt.NDArray[np.float64]) -> Times:
     known = np.abs(microseconds) <= LATEST_US  # also False for NaN
     microseconds = np.where(known, microseconds, 0.0)
     whole = np.floor(microseconds)  # apart from the fraction, for the product has too few digits
     fraction = np.rint((microseconds - whole) * 1000)
     return whole.astype(np.int64) * 1000 + fraction.astype(np.int64), known
+
+
+def _carefully(microseconds: list[Any]) -> Times:
+    each = [_nanoseconds(value) for value in microseconds]
+    known = np.array([value is not None for value in each], np.bool_)
+    return np.array([value or 0 for value in each], np.int64), known
 
 
 def _nanoseconds(value: Any) -> int | None:
@@ -48,11 +86,12 @@ def _nanoseconds(value: Any) -> int | None:
 
 def whole(values: list[Any]) -> Int64Array:
     """The values as integers; -1 where one is not an integer or does not fit."""
-    clean = [value if type(value) is int else _whole(value) for value in values]
+    if not set(map(type, values)) <= {int}:
+        values = [value if type(value) is int else _whole(value) for value in values]
     try:
-        return np.array(clean, np.int64)
+        return np.array(values, np.int64)
     except OverflowError:
-        return np.array([value if abs(value) < 1 << 63 else -1 for value in clean], np.int64)
+        return np.array([value if abs(value) < 1 << 63 else -1 for value in values], np.int64)
 
 
 def _whole(value: Any) -> int:

@@ -1,151 +1,89 @@
-"""The events of a Kineto trace as columns: what kind each is, on which lane, of which launch."""
+"""The events of a Kineto trace in the Recording's terms: those of a known kind, sorted by start."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from infprof.profiler.events import DEVICE_KINDS, STAGES, Events, Flag, Interner, Kind
+from infprof.profiler.events import DEVICE_KINDS, STAGES, Events, Flag, Kind
 from infprof.profiler.intervals import Int64Array
-from infprof.profiler.kineto.document import Event
-from infprof.profiler.kineto.lanes import lanes_of
-from infprof.profiler.kineto.numbers import whole
+from infprof.profiler.kineto.columns import Columns
+from infprof.profiler.kineto.tables import Int32Array, Table, in_order_of_sight
 from infprof.profiler.kineto.times import Times
 from infprof.profiler.names import call_class
 from infprof.profiler.recording import Lane, Phase, Requests
 
-KINDS = {
-    "cpu_op": Kind.OP, "operator": Kind.OP, "user_annotation": Kind.RANGE,
-    "kernel": Kind.KERNEL, "gpu_memcpy": Kind.COPY, "memcpy": Kind.COPY,
-    "gpu_memset": Kind.MEMSET, "memset": Kind.MEMSET, "cuda_sync": Kind.SYNC,
-    "python_function": Kind.PYTHON, "overhead": Kind.OVERHEAD, "runtime": Kind.CALL,
-}  # fmt: skip
-"""By category in lower case. ``gpu_user_annotation`` is no device work but a shadow of ranges."""
-CALLS = ("_runtime", "_driver")
-RANGES = ("infprof:", "ProfilerStep#", "enumerate(DataLoader)#", "Optimizer.")
-"""Names of ranges that some versions record in the category of operators."""
-CASTS = ("aten::to", "aten::_to_copy")
-"""The ops whose concrete inputs tell a rule something: the type that is cast to."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A trace's events in the Recording's terms."""
+    """A trace's events, where they ran, and the requests that ``infprof`` marked."""
 
     events: Events
     lanes: list[Lane]
     requests: Requests
 
 
-def _kind_of(event: Event) -> int:
-    """The row's ``Kind``, -1 for what is none of ours."""
-    category = event.cat.lower()
-    kind = KINDS.get(category, Kind.CALL if category.endswith(CALLS) else -1)
-    return Kind.RANGE if kind == Kind.OP and event.name.startswith(RANGES) else kind
-
-
-def rows_of(times: Times, lane_names: dict[tuple[Any, Any], str]) -> Rows:
-    """Columns of the events that are of a known kind."""
-    kind = np.array([_kind_of(event) for event in times.events], np.int8)
-    known = np.flatnonzero(kind >= 0)
-    kind, start_ns, end_ns = kind[known], times.start_ns[known], times.end_ns[known]
-    events = [times.events[row] for row in known.tolist()]
-    lane, lanes = lanes_of(events, np.isin(kind, [*DEVICE_KINDS, Kind.SYNC]), lane_names)
-    names, stage, is_request = _ours(events, kind)
+def rows_of(columns: Columns, times: Times) -> Rows:
+    """Columns of the events that are sound and of a known kind."""
+    known = np.flatnonzero(times.sound & (columns.column("kind") >= 0))
+    kind, raw_name, correlation, flags = (
+        columns.column(name)[known] for name in ("kind", "name", "correlation", "flags")
+    )
+    start_ns, end_ns = times.start_ns[known], times.end_ns[known]
+    lane, lane_order = in_order_of_sight(columns.column("lane")[known], len(columns.lanes))
+    name, stage, is_request, names = _ours(kind, raw_name, list(columns.names))
     requests = [
         (int(start_ns[row]), int(end_ns[row]), int(lane[row]), int(Phase.TRACED), False)
         for row in np.flatnonzero(is_request).tolist()
     ]
-    correlation = whole([event.args.correlation for event in events])
     correlation[correlation <= 0] = -1
-    shapes, shape_names = _shapes(events, kind)
-    interned = Interner()
+    described = columns.shapes.described.strings()
+    shapes, shape_order = in_order_of_sight(columns.column("shapes")[known], len(described))
     table = Events(
-        kind=kind, lane=lane, name=np.array([interned(name) for name in names], np.int32),
-        start_ns=start_ns, end_ns=end_ns, correlation=correlation,
-        size_bytes=_sizes(events, kind), stage=stage, shapes=shapes,
-        flags=_flags(events, kind, correlation),
-        names=interned.strings(), shape_names=shape_names,
+        kind=kind, lane=lane, name=name, start_ns=start_ns, end_ns=end_ns, correlation=correlation,
+        size_bytes=columns.column("size_bytes")[known], stage=stage, shapes=shapes,
+        flags=flags | _graphs(kind, correlation, name, names),
+        names=names, shape_names=tuple(described[number] for number in shape_order),
     )  # fmt: skip
     order = np.lexsort((-end_ns, start_ns))
+    lanes = columns.lanes.described(lane_order, columns.lane_names)
     return Rows(table.take(order[~is_request[order]]), lanes, Requests.of(requests))
 
 
 def _ours(
-    events: list[Event], kind: npt.NDArray[np.int8]
-) -> tuple[list[str], npt.NDArray[np.int8], npt.NDArray[np.bool_]]:
+    kind: npt.NDArray[np.int8], raw: Int32Array, names: list[str]
+) -> tuple[Int32Array, npt.NDArray[np.int8], npt.NDArray[np.bool_], tuple[str, ...]]:
     """Names and stages, with ``infprof:<stage>:<name>`` understood; which rows are our requests."""
-    names = [event.name for event in events]
-    stage = np.full(len(events), -1, np.int8)
-    is_request = np.zeros(len(events), np.bool_)
-    for row in np.flatnonzero(kind == Kind.RANGE).tolist():
-        owner, _, rest = names[row].partition(":")
+    stage = np.full(len(kind), -1, np.int8)
+    is_request = np.zeros(len(kind), np.bool_)
+    table = Table[str]()
+    column = table.column(names)[raw]  # the same numbers, for they are all distinct
+    ranges = np.flatnonzero(kind == Kind.RANGE)
+    distinct, which = np.unique(raw[ranges], return_inverse=True)
+    for position, number in enumerate(distinct.tolist()):
+        owner, _, rest = names[number].partition(":")
         label, _, name = rest.partition(":")
+        rows = ranges[which == position]
         if owner == "infprof" and label == "request":
-            is_request[row] = True
+            is_request[rows] = True
         elif owner == "infprof" and name and label in ("", *STAGES):
-            names[row] = name
-            stage[row] = STAGES.index(label) if label else -1
-    return names, stage, is_request
+            column[rows] = table[name]
+            stage[rows] = STAGES.index(label) if label else -1
+    column, order = in_order_of_sight(column, len(table))
+    final = list(table)
+    return column, stage, is_request, tuple(final[number] for number in order)
 
 
-def _sizes(events: list[Event], kind: npt.NDArray[np.int8]) -> Int64Array:
-    size = np.full(len(events), -1, np.int64)
-    rows = np.flatnonzero((kind == Kind.COPY) | (kind == Kind.MEMSET))
-    size[rows] = np.maximum(whole([events[row].args.bytes for row in rows.tolist()]), -1)
-    return size
-
-
-def _flags(
-    events: list[Event], kind: npt.NDArray[np.int8], correlation: Int64Array
-) -> npt.NDArray[np.int32]:
-    flags = np.zeros(len(events), np.int32)
-    operators = np.flatnonzero(kind == Kind.OP)
-    flags[operators] = [
-        Flag.AUTOGRAD * (args.sequence is not None or args.forward_thread not in (None, 0))
-        for args in (events[row].args for row in operators.tolist())
-    ]
-    calls = np.flatnonzero(kind == Kind.CALL).tolist()
-    launches = [row for row in calls if call_class(events[row].name) == "graph"]
-    device = np.flatnonzero(np.isin(kind, DEVICE_KINDS))
-    launched = np.isin(correlation[device], correlation[launches]) & (correlation[device] > 0)
-    in_graph = whole([events[row].args.graph for row in device.tolist()]) > 0
-    flags[device] = np.where(launched | in_graph, Flag.GRAPH, 0)
-    return flags
-
-
-def _shapes(
-    events: list[Event], kind: npt.NDArray[np.int8]
-) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
-    """Index and table of the ops' inputs; each distinct text of the file is decoded once."""
-    column = np.full(len(events), -1, np.int32)
-    seen: defaultdict[tuple[bytes, bytes, bytes], list[int]] = defaultdict(list)
-    for row in np.flatnonzero(kind == Kind.OP).tolist():
-        args = events[row].args
-        dims = bytes(args.dims) or bytes(args.old_dims)
-        if dims:
-            concrete = bytes(args.concrete) if events[row].name in CASTS else b""
-            seen[dims, bytes(args.types), concrete].append(row)
-    interned = Interner()
-    for texts, rows in seen.items():
-        described = _described(*texts)
-        if described is not None:
-            column[rows] = interned(described)
-    return column, interned.strings()
-
-
-def _described(dims: bytes, types: bytes, concrete: bytes) -> str | None:
-    """Compact JSON of an op's inputs; ``None`` for what is not JSON."""
-    texts = {"dims": dims, "types": types or b"[]", "concrete": concrete}
-    decode: Callable[[bytes], Any] = msgspec.json.decode
-    try:
-        inputs = {key: decode(text) for key, text in texts.items() if text}
-    except (ValueError, RecursionError):
-        return None
-    return msgspec.json.encode(inputs).decode()
+def _graphs(
+    kind: npt.NDArray[np.int8], correlation: Int64Array, name: Int32Array, names: tuple[str, ...]
+) -> Int32Array:
+    """The flag of device work that the launch of a graph started."""
+    calls = np.flatnonzero(kind == Kind.CALL)
+    called = np.flatnonzero(np.bincount(name[calls])).tolist()
+    graphs = [number for number in called if call_class(names[number]) == "graph"]
+    launches = calls[np.isin(name[calls], graphs)]
+    on_device = np.isin(kind, DEVICE_KINDS) & (correlation > 0)
+    launched = on_device & np.isin(correlation, correlation[launches])
+    return np.where(launched, Flag.GRAPH, 0).astype(np.int32)
