@@ -21,7 +21,7 @@ class Calibration(BaseModel):
     time is their median, because that is what a program meets.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     device: str
     """The name of the GPU, or of the CPU where there is none, that the figures are of."""

@@ -48,6 +48,8 @@ ENOUGH_CALLS, ENOUGH_REQUESTS, FEWEST_REQUESTS = 5_000, 300, 60
 """Known well enough; and how many requests are needed in any case."""
 
 NOTING = "noting model calls"
+WORTH_A_MARK_NS = 50_000
+"""Less is no part of a request that anybody could see."""
 
 SAMPLED_BYTES = 2048
 """Taken from the front, the middle and the end of an input: 1 us, whatever its size."""
@@ -79,9 +81,10 @@ class ModelCycles:
         self.unit = FIRST
         """Depth of the outermost loop seen to turn: its turns are what windows count."""
 
-    def model_called(self, model: Any, inputs: Any, caller: FrameType) -> None:
+    def model_called(self, model: Any, inputs: Any, caller: FrameType, since_ns: int) -> None:
         """An outermost model call begins."""
         began, thread = thread_time_ns(), this_thread.id
+        self._note_own_time(since_ns, thread)
         self._session.request_seen()
         self._note_place(caller)
         if not request.is_open():
@@ -102,12 +105,19 @@ class ModelCycles:
         if self.cost_ns > COST_SHARE * (now - self._first_ns) and self._is_known():
             self._session.stop_listening(f"after the first {self._called} model calls")
 
-    def model_returned(self, model: Any) -> None:
+    def model_returned(self, model: Any, end_ns: int) -> None:
         """It ended."""
-        began, end = thread_time_ns(), perf_counter_ns()
+        began, thread = thread_time_ns(), this_thread.id
         key = keys["", f"nn.Module: {type(model).__name__}"]
-        self._session.add_mark(key, self._of_thread.start_ns, end, this_thread.id, RANGE)
+        self._session.add_mark(key, self._of_thread.start_ns, end_ns, thread, RANGE)
+        self._note_own_time(end_ns, thread)
         self.cost_ns += thread_time_ns() - began
+
+    def _note_own_time(self, since_ns: int, thread: int) -> None:
+        """What whoever tells of the calls took for it."""
+        now = perf_counter_ns()
+        if now - since_ns >= WORTH_A_MARK_NS:
+            self._session.add_mark(keys["profiler", NOTING], since_ns, now, thread, RANGE)
 
     def _is_known(self) -> bool:
         requests = max(self._turns, self._session.requests_seen)

@@ -26,7 +26,7 @@ SCHEMA = "infprof.recording/1"
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
 
 class Lane(_Model):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
+from typing import Any
 
 
 def names(package: str, prefix: str = "") -> list[str]:
@@ -24,9 +26,15 @@ def load(package: str, group: str, prefix: str = "") -> dict[str, ModuleType]:
         name: importlib.import_module(f"{package}.{name.replace('-', '_')}")
         for name in names(package, prefix)
     }
-    for entry in entry_points(group=group):
+    for entry in _installed().select(group=group):
         try:
             found[entry.name] = entry.load()
         except ImportError:
             continue
     return found
+
+
+@cache
+def _installed() -> Any:
+    """All packages' entry points, to ``select`` from; looking through them all takes a while."""
+    return entry_points()

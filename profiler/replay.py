@@ -62,8 +62,10 @@ class Replay:
         delays = [0] * (len(self._steps.waits.row) + 2)  # the last one is for other threads: none
         delays[0], done = self._request.start_ns, 0
         for number, (works, awaited, stream, at, own, tail) in enumerate(waits):
-            streams.run(islice(work, works - done), delays)
-            done, ready = works, streams.ready(awaited, stream)
+            if works > done:
+                streams.run(islice(work, works - done), delays)
+                done = works
+            ready = streams.ready(awaited, stream)
             delays[number + 1] = max(delays[number] + own, ready + tail - at)
         streams.run(work, delays)
         end = delays[-2] + int(clock[-2])

@@ -107,16 +107,23 @@ class Timeline:
         """``classify`` of each row's name, ``""`` for ``None``; called once per distinct name."""
         indices = self.events.name[rows]
         table = np.full(len(self.events.names), "", object)
-        seen = np.zeros(len(table), np.bool_)
-        seen[indices] = True
-        for index in np.flatnonzero(seen).tolist():
+        for index in self._distinct(indices):
             table[index] = classify(self.events.names[index]) or ""
         return table[indices]
 
     def where(self, kind: Kind, classify: Callable[[str], str | None], *labels: str) -> Rows:
         """Rows of a kind whose name gets one of these labels, e.g. calls that synchronise."""
         rows = self.by_kind[kind]
-        return rows[np.isin(self.label(rows, classify), labels)]
+        indices = self.events.name[rows]
+        table = np.zeros(len(self.events.names), np.bool_)
+        for index in self._distinct(indices):
+            table[index] = (classify(self.events.names[index]) or "") in labels
+        chosen: Rows = rows[table[indices]]
+        return chosen
+
+    def _distinct(self, indices: npt.NDArray[np.int32]) -> list[int]:
+        """The names that occur; sorting the rows for it would take longer."""
+        return np.flatnonzero(np.bincount(indices)).tolist()
 
     @cached_property
     def launch_of(self) -> npt.NDArray[np.int64]:

@@ -16,7 +16,7 @@ SCHEMA = "infprof.report/1"
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", populate_by_name=True, defer_build=True)
 
 
 class Tool(_Model):

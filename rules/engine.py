@@ -61,20 +61,23 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidenc
         return Verdict(
             rule, Outcome.UNKNOWN, "no request was recorded, so there is no wall to explain"
         )
+    exempt = bool(getattr(module, "ALWAYS_REPORT", False))
     try:
-        found = (_bounded(evidence, one) for one in module.check(evidence))
+        found = (_bounded(evidence, one, exempt) for one in module.check(evidence))
         findings = tuple(_in_time_of(plain, evidence, one) for one in found)
     except Unknown as reason:
         return Verdict(rule, Outcome.UNKNOWN, str(reason))
     except Exception as error:  # a rule of ours or a stranger's: the others must still be heard
         return Verdict(rule, Outcome.FAILED, f"{type(error).__name__}: {error}")
-    return _gate(rule, findings, plain, bool(getattr(module, "ALWAYS_REPORT", False)))
+    return _gate(rule, findings, plain, exempt)
 
 
-def _bounded(evidence: Evidence, finding: Finding) -> Finding:
-    """No fix of a stage saves more than a replay without that stage does."""
+def _bounded(evidence: Evidence, finding: Finding, exempt: bool) -> Finding:
+    """No fix of a stage saves more than a replay without that stage does. What is too little to be
+    a finding is not worth a replay."""
     saving = finding.saving
-    if saving.basis != "bound" or evidence.replays is None:
+    is_shown = exempt or evidence.share(saving.high_ns) >= GATE_SHARE
+    if evidence.replays is None or saving.basis != "bound" or not is_shown:
         return finding
     most = evidence.replays.saved_without_ns(finding.stage)
     if saving.high_ns <= most:

@@ -51,7 +51,8 @@ def _by_replay(evidence: Evidence, findings: Sequence[Finding]) -> tuple[int, st
     assert replays is not None
     fixed = reduce(Change.and_also, _changes(evidence, replays, findings), Change())
     at_most = {stage: evidence.per_request(time) for stage, (_, time) in busy.items()}
-    return replays.saved_ns(fixed), replays.worth_most(at_most, fixed)[0]
+    saved = replays.saved_ns(fixed)
+    return saved, replays.worth_most(at_most, fixed, saved)[0]
 
 
 def _changes(evidence: Evidence, replays: Replays, findings: Sequence[Finding]) -> Iterator[Change]:

@@ -43,11 +43,10 @@ class Replays:
         return self._answers[waits]
 
     def worth_most(
-        self, at_most: Mapping[str, int], after: Change | None = None
+        self, at_most: Mapping[str, int], after: Change | None = None, saved: int = 0
     ) -> tuple[str, int]:
-        """The stage whose absence would save most, ``after`` a change, and how much. ``at_most``
-        says what to ask for, and how much each stage can save at most."""
-        so_far = 0 if after is None else self.saved_ns(after)
+        """The stage whose absence would save most, and how much. ``at_most`` says what to ask for,
+        and how much each stage can save at most; ``after`` a change that has ``saved`` so much."""
         best, most = "", -1
         for stage in sorted(at_most, key=lambda one: (-at_most[one], one)):
             if at_most[stage] <= most:
@@ -55,7 +54,7 @@ class Replays:
             if after is None:
                 worth = self.saved_without_ns(stage)
             else:
-                worth = self.saved_ns(after.and_also(self.without(stage))) - so_far
+                worth = self.saved_ns(after.and_also(self.without(stage))) - saved
             if worth > most:
                 best, most = stage, worth
         return best, max(most, 0)

@@ -38,12 +38,12 @@ class Heard:
         self.returned: list[str] = []
         self.inputs: list[Any] = []
 
-    def model_called(self, model: Any, inputs: Any, caller: FrameType) -> None:
+    def model_called(self, model: Any, inputs: Any, caller: FrameType, since_ns: int) -> None:
         """One more."""
         self.called.append((type(model).__name__, caller.f_code.co_name))
         self.inputs.append(inputs)
 
-    def model_returned(self, model: Any) -> None:
+    def model_returned(self, model: Any, end_ns: int) -> None:
         """One more."""
         self.returned.append(type(model).__name__)
 

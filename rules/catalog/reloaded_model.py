@@ -146,8 +146,11 @@ def _weights(evidence: Evidence, layers: Rows) -> set[Shape]:
 
 
 def _writes(evidence: Evidence, weights: set[Shape]) -> Rows:
-    rows = evidence.named(Kind.OP, *WRITES)
-    chosen: Rows = rows[[_written(evidence, row) in weights for row in rows.tolist()]]
+    rows, events = evidence.named(Kind.OP, *WRITES), evidence.timeline.events
+    alike = np.stack([events.name[rows], events.shapes[rows]])  # these fill the same shape
+    _, first, which = np.unique(alike, axis=1, return_index=True, return_inverse=True)
+    are_weights = [_written(evidence, row) in weights for row in rows[first].tolist()]
+    chosen: Rows = rows[np.array(are_weights, np.bool_)[which.reshape(-1)]]
     return chosen
 
 
