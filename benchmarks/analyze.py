@@ -22,6 +22,9 @@ from typing import Any
 
 import orjson
 
+WITH_BYTECODE = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
+"""An installed package has been compiled once and for all."""
+
 BARE = "import sys, orjson; orjson.loads(open(sys.argv[1], 'rb').read())"
 HTA = """
 import sys
@@ -60,7 +63,8 @@ def _later(row: dict[str, Any], by: float, ids: int) -> dict[str, Any]:
 def measure(command: list[str]) -> tuple[float, int]:
     """Seconds and peak bytes of a process."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, env=WITH_BYTECODE, **quiet)
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0, f"{command} failed"
     return time.perf_counter() - began, usage.ru_maxrss * 1024
@@ -92,19 +96,33 @@ def main() -> None:
     parser.add_argument("--events", type=int, nargs="*", default=[100_000, 1_000_000, 3_000_000])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--hta", metavar="PYTHON")
+    parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    content = args.trace.read_bytes()
-    trace = orjson.loads(gzip.decompress(content) if args.trace.suffix == ".gz" else content)
+    if args.make is not None:
+        make(args.trace, args.events[0], args.make)
+        return
     cost: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "trace.json"
         for events in args.events:
-            made = repeated(trace, events)
-            file, count = Path(folder) / "trace.json", len(made["traceEvents"])
-            file.write_bytes(orjson.dumps(made))
-            del made
+            # elsewhere: what this process needs at most would count for all that it starts
+            making = [sys.executable, __file__, str(args.trace), "--make", str(file)]
+            made = subprocess.run(
+                [*making, "--events", str(events)], check=True, capture_output=True, text=True
+            )
+            count = int(made.stdout)
             print(f"{count:,} events, {file.stat().st_size / 1e6:.0f} MB")
             cost[count] = compare(file, args.runs, args.hta)
     slope(cost)
+
+
+def make(source: Path, events: int, file: Path) -> None:
+    """Write a trace of so many events, and print how many they are."""
+    content = source.read_bytes()
+    trace = orjson.loads(gzip.decompress(content) if source.suffix == ".gz" else content)
+    made = repeated(trace, events)
+    file.write_bytes(orjson.dumps(made))
+    print(len(made["traceEvents"]))
 
 
 def slope(cost: dict[int, float]) -> None:

@@ -105,7 +105,7 @@ class Result:
     true_share: float | None = None
     found_share: float | None = None
     off: float | None = None
-    """The worst difference of a stage's share in percentage points."""
+    """The worst difference of any stage's share in percentage points."""
     function: bool | None = None
     line: bool | None = None
     unattributed: float | None = None
@@ -315,8 +315,12 @@ class Score:
     recall: float | None
     false_per_ten: float | None
     worst_unattributed: float | None
+    planted_within: int
+    planted_timed: int
+    """Of the shares of planted stages, and of what healthy scripts mostly do: these have a bar."""
     within: int
     timed: int
+    """Of the worst stage of each run, planted or not."""
     named: int
     planted: int
 
@@ -328,7 +332,7 @@ class Score:
             "false findings": (self.false_per_ten or 0) > FALSE_PER_TEN,
             "unattributed": self.worst_unattributed is None
             or self.worst_unattributed > UNATTRIBUTED,
-            "shares": self.within < self.timed or not self.timed,
+            "shares": self.planted_within < self.planted_timed or not self.planted_timed,
         }
         return [name for name, missed in bars.items() if missed]
 
@@ -341,6 +345,12 @@ def score(results: list[Result]) -> Score:
     false = sum(len(one.false) for one in results)
     # A run that came to nothing was timed in vain, so it is not within the bar.
     timed = [one.off for one in results if one.off is not None or one.stage is None]
+    shares = [
+        100 * abs(one.true_share - one.found_share)
+        for one in results
+        if one.true_share is not None and one.found_share is not None
+    ]
+    lost = sum(one.stage is None and one.variant != "cured" for one in results)
     dark = [one.unattributed for one in results if one.unattributed is not None]
     return Score(
         runs=len(results),
@@ -349,6 +359,8 @@ def score(results: list[Result]) -> Score:
         recall=hits / len(planted) if planted else None,
         false_per_ten=10 * sum(len(one.false) for one in quiet) / len(quiet) if quiet else None,
         worst_unattributed=max(dark, default=None),
+        planted_within=sum(one <= POINTS for one in shares),
+        planted_timed=len(shares) + lost,
         within=sum(one is not None and one <= POINTS for one in timed),
         timed=len(timed),
         named=sum(bool(one.function and one.line) for one in planted),
@@ -380,12 +392,13 @@ def summary(total: Score) -> str:
 
     false = "-" if total.false_per_ten is None else f"{total.false_per_ten:.1f}"
     return (
-        f"\nrank-1 right            {percent(total.rank_1)} of {total.runs} runs\n"
-        f"precision, recall       {percent(total.precision)}, {percent(total.recall)}\n"
-        f"false per 10 healthy    {false}\n"
-        f"worst unattributed      {percent(total.worst_unattributed)}\n"
-        f"shares within 5 points  {total.within}/{total.timed}\n"
-        f"function and line       {total.named}/{total.planted}\n"
+        f"\nrank-1 right                    {percent(total.rank_1)} of {total.runs} runs\n"
+        f"precision, recall               {percent(total.precision)}, {percent(total.recall)}\n"
+        f"false per 10 healthy            {false}\n"
+        f"worst unattributed              {percent(total.worst_unattributed)}\n"
+        f"planted shares within 5 points  {total.planted_within}/{total.planted_timed}\n"
+        f"worst share of each run within  {total.within}/{total.timed}\n"
+        f"function and line               {total.named}/{total.planted}\n"
         f"{setting()}\n"
         + (f"missed: {', '.join(total.missed)}" if total.missed else "all bars met")
     )

@@ -185,11 +185,13 @@ def _parts(call: str) -> tuple[str, str]:
 @_one_line_errors
 def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> None:
     """Explain a recording of infprof's, or a torch.profiler trace (plain or gzipped)."""
-    with _no_collection():
+    from infprof.reading_ahead import reading_ahead
+
+    with _no_collection(), reading_ahead(file) as read:
         from infprof.reporting import report_on
 
         _use(tables)
-        report_on(file, out, as_json)
+        report_on(file, read, out, as_json)
 
 
 @main.command()

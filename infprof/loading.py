@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from infprof import __version__
 from infprof.profiler.recording import BadInput, Recording, Subject
 
 
-def load(path: str | os.PathLike[str]) -> Recording:
-    """The recording at ``path``. Raises ``BadInput``, whose message names the file and the cure."""
+def load(
+    path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
+) -> Recording:
+    """The recording at ``path``. Raises ``BadInput``, whose message names the file and the cure.
+
+    ``progress`` is told now and then how many bytes of a trace are read, and how many there are.
+    """
     from infprof.profiler.importers import open_trace
 
     where = Path(path)
@@ -25,7 +31,7 @@ def load(path: str | os.PathLike[str]) -> Recording:
         raise BadInput(
             f"{where}: holds no recording; name a trace file, or the folder that infprof run wrote"
         )
-    return open_trace(where)
+    return open_trace(where, progress)
 
 
 def _unfinished(raw: Path, name: str) -> Recording:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
 from infprof.diagnosis import diagnose
-from infprof.loading import load
-from infprof.profiler.recording import BadInput
+from infprof.profiler.recording import BadInput, Recording
 from infprof.reports.as_text import print_report
 from infprof.reports.formats import formats, render_to
 from infprof.reports.report import Report
 
 
-def report_on(file: Path, out: Path | None, as_json: bool) -> None:
-    """Explain a file; print the result, and write it where asked."""
+def report_on(file: Path, read: Callable[[], Recording], out: Path | None, as_json: bool) -> None:
+    """Explain what ``read`` gives of a file; print the result, and write it where asked."""
     if out is not None and out.suffix.lstrip(".").lower() not in formats():
         known = ", ".join(f".{one}" for one in sorted(formats()))
         raise BadInput(f"{out}: no format for this ending; known are {known}")
-    report = diagnose(load(file))
+    report = diagnose(read())
     if out is not None:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)

@@ -71,6 +71,16 @@ class Steps:
         """What the calls take beyond what the first few do, as they would with a cache or less."""
         return int(np.maximum(self.durations_ns - self.first_ns, 0).sum())
 
+    def repeated_ns(self, prompt: float | None) -> int:
+        """What the calls after the first take beyond a step that computes one token. The first
+        computes as many as ``prompt`` steps; where that is not known, a step alone counts as
+        nothing."""
+        later, alone = self.durations_ns[1:], 0.0
+        if prompt is not None:
+            growth, first = np.polyfit(np.arange(len(self.durations_ns)), self.durations_ns, 1)
+            alone = max(first - growth * (prompt - 1), 0.0)
+        return int(np.maximum(later - alone, 0).sum())
+
 
 def decodings(evidence: Evidence) -> list[Decoding]:
     """Warm requests with many calls of one model, each with those calls."""
@@ -87,11 +97,12 @@ def decodings(evidence: Evidence) -> list[Decoding]:
     return found
 
 
-def extra_ns(evidence: Evidence, found: list[Decoding], steps: Steps) -> int:
-    """What the growth costs an explained request: its share of the time of all warm ones."""
+def of_explained_ns(evidence: Evidence, found: list[Decoding], time_ns: int) -> int:
+    """What ``time_ns`` in each generation is of an explained request: its share of the time of all
+    warm ones."""
     table, warm = evidence.recording.requests, _warm(evidence)
     walls = int((table.end_ns - table.start_ns)[warm].sum())
-    return round(evidence.wall_ns * min(steps.extra_ns * len(found) / max(walls, 1), 1.0))
+    return round(evidence.wall_ns * min(time_ns * len(found) / max(walls, 1), 1.0))
 
 
 def _warm(evidence: Evidence) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,19 +22,31 @@ ACTIVATIONS = {"aten::mm": 0, "aten::addmm": 1, "aten::linear": 0}
 attention (``bmm``) grows with a cache too."""
 
 
-def rows_grow(evidence: Evidence, found: list[Decoding]) -> bool | None:
-    """Whether the layers get more rows with each call, always by the same number; ``None`` where no
-    shapes were recorded inside the calls."""
+class Growth(NamedTuple):
+    """How a model's input grows from call to call."""
+
+    is_steady: bool
+    """Always by the same number of rows."""
+    prompt: float
+    """How many steps' rows the first call has; 0 where nothing is steady."""
+
+
+def growth_of_rows(evidence: Evidence, found: list[Decoding]) -> Growth | None:
+    """Of the rows that the layers get; ``None`` where no shapes were recorded inside the calls."""
     seen = [rows for one in found if (rows := _rows_of_calls(evidence, one)) is not None]
     if not seen:
         return None
-    return all(_is_steady(rows) for rows in seen)
+    each = [_growth(rows) for rows in seen]
+    is_steady = all(one.is_steady for one in each)
+    return Growth(is_steady, float(np.median([one.prompt for one in each])) if is_steady else 0.0)
 
 
-def _is_steady(rows: Int64Array) -> bool:
+def _growth(rows: Int64Array) -> Growth:
     steps = np.diff(rows)
     values, counts = np.unique(steps, return_counts=True)
-    return bool(values[counts.argmax()] > 0 and counts.max() >= STEADY_STEPS * len(steps))
+    usual = int(values[counts.argmax()])
+    is_steady = usual > 0 and counts.max() >= STEADY_STEPS * len(steps)
+    return Growth(bool(is_steady), float(rows[0] / usual) if is_steady else 0.0)
 
 
 def _rows_of_calls(evidence: Evidence, one: Decoding) -> Int64Array | None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from infprof.profiler.breakdown import OF_THE_DEVICE, Breakdown, stage_of
 from infprof.profiler.intervals import Intervals
-from infprof.profiler.layers import device_leaves
+from infprof.profiler.layers import DEVICE_LEAVES, device_leaves
 from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows, Timeline
 from infprof.profiler.what_if import WhatIf
@@ -61,7 +61,8 @@ class Replays:
 
     def without(self, stage: str, part: float = 1.0) -> Change:
         """The change that takes away a part of a stage's time, evenly from all of its pieces."""
-        rows = self._timeline.device_rows[self._device_stages == stage]
+        leaves = [leaf for leaf in DEVICE_LEAVES if stage_of(leaf) == stage]
+        rows = self._timeline.device_rows[np.isin(self._device_leaves, leaves)]
         spans = self._host(stage)
         gone = ((spans.end - spans.start) * part).astype(np.int64)
         host = Intervals(spans.start, spans.start + gone)
@@ -80,6 +81,5 @@ class Replays:
         return self._breakdown.exposed_intervals(*leaves)
 
     @cached_property
-    def _device_stages(self) -> npt.NDArray[np.object_]:
-        """The stage of each of the timeline's ``device_rows``."""
-        return np.array([stage_of(leaf) for leaf in device_leaves(self._timeline)], object)
+    def _device_leaves(self) -> npt.NDArray[np.object_]:
+        return device_leaves(self._timeline)

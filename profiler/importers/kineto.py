@@ -15,6 +15,7 @@ from infprof.profiler.kineto.times import base_of, marked_windows, span_of, time
 from infprof.profiler.kineto.trace_file import Progress, TraceFile
 from infprof.profiler.recording import SCHEMA, BadInput, Header, Recording, Subject
 
+TELLS_PROGRESS = True
 SIGNS = (b'"traceEvents"', b'"ph"', b'"deviceProperties"', b'"baseTimeNanoseconds"')
 CURE = "record it with torch.profiler and export_chrome_trace, with work inside the window"
 

@@ -31,8 +31,8 @@ import numpy as np
 from infprof.profiler.names import short_name
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown, Where
-from infprof.rules.growing_calls import Decoding, Steps, decodings, extra_ns
-from infprof.rules.growing_rows import rows_grow
+from infprof.rules.growing_calls import Decoding, Steps, decodings, of_explained_ns
+from infprof.rules.growing_rows import Growth, growth_of_rows
 from infprof.rules.host_time import less_error
 from infprof.rules.model_call_sites import model_call_sites
 
@@ -78,22 +78,32 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     found = decodings(evidence)
     if not found or not (steps := Steps.of(found)).grow:
         return
-    confirmed = rows_grow(evidence, found)
-    if confirmed is False:
+    growth = growth_of_rows(evidence, found)
+    if growth is not None and not growth.is_steady:
         return
-    if confirmed is None and len(found) < FEW_REQUESTS:
+    if growth is None and len(found) < FEW_REQUESTS:
         raise Unknown(
             "the calls of one request alone take longer and longer, and no shapes tell why"
         )
-    saved = extra_ns(evidence, found, steps)
     yield Finding(
         title="Keep a KV cache between the steps of a generation",
-        why=_why(steps, bool(confirmed)),
+        why=_why(steps, growth is not None),
         stage="compute",
-        saving=Saving(less_error(saved) if confirmed else 0, saved, "B" if confirmed else "C"),
+        saving=_saving(evidence, found, steps, growth),
         fix=FIX,
         where=_where(evidence, found),
     )
+
+
+def _saving(
+    evidence: Evidence, found: list[Decoding], steps: Steps, growth: Growth | None
+) -> Saving:
+    """At least the growth, and at most all that is computed again."""
+    most = steps.repeated_ns(growth.prompt if growth else None)
+    low, high = (of_explained_ns(evidence, found, time) for time in (steps.extra_ns, most))
+    if growth is None:
+        return Saving(0, high, "C")
+    return Saving(min(less_error(low), high), high, "B")
 
 
 def _why(steps: Steps, confirmed: bool) -> str:
