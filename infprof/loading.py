@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from infprof import __version__
 from infprof.profiler.recording import BadInput, Recording, Subject
 
 
-def load(
-    path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
-) -> Recording:
-    """The recording at ``path``. Raises ``BadInput``, whose message names the file and the cure.
-
-    ``progress`` is told now and then how many bytes of a trace are read, and how many there are.
-    """
+def load(path: str | os.PathLike[str]) -> Recording:
+    """The recording at ``path``. Raises ``BadInput``, whose message names the file and the cure."""
     from infprof.profiler.importers import open_trace
 
     where = Path(path)
@@ -31,7 +25,7 @@ def load(
         raise BadInput(
             f"{where}: holds no recording; name a trace file, or the folder that infprof run wrote"
         )
-    return open_trace(where, progress)
+    return open_trace(where)
 
 
 def _unfinished(raw: Path, name: str) -> Recording:

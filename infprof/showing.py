@@ -18,6 +18,7 @@ from infprof.profiler.collectors import Unavailable
 from infprof.profiler.doctor import examine
 from infprof.profiler.recording import BadInput
 from infprof.reports import wording
+from infprof.reports.roofline_words import rate as flops_rate
 from infprof.rules.engine import catalog
 
 
@@ -106,7 +107,7 @@ def _show_figures(console: Console, found: Calibration) -> None:
 def _figures(found: Calibration) -> Iterator[tuple[str, str, str]]:
     for precision, rate in found.flops_per_s.items():
         use = "the most that arithmetic can reach"
-        yield f"matrix multiplication, {wording.plain(precision)}", _flops(rate), use
+        yield f"matrix multiplication, {wording.plain(precision)}", flops_rate(rate), use
     if found.bandwidth_bytes_per_s is not None:
         use = "the most that reading and writing memory can reach"
         yield "memory bandwidth", wording.quantity(found.bandwidth_bytes_per_s, "bytes/s"), use
@@ -124,8 +125,3 @@ def _figures(found: Calibration) -> Iterator[tuple[str, str, str]]:
             yield name, wording.ms(time_ns / 1e6), use
     if found.cores is not None:
         yield "threads at once", wording.number(found.cores), "what more threads can gain"
-
-
-def _flops(rate: float) -> str:
-    unit, scale = ("TFLOP/s", 1e12) if rate >= 1e12 else ("GFLOP/s", 1e9)
-    return f"{wording.number(rate / scale)} {unit}"

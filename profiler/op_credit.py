@@ -18,6 +18,7 @@ from infprof.profiler.events import Kind
 from infprof.profiler.flops import Work, family_of, work_of
 from infprof.profiler.intervals import subtract
 from infprof.profiler.nesting import encloses, holds_another, innermost_at
+from infprof.profiler.recording import Header
 from infprof.profiler.timeline import Rows, Timeline
 from infprof.profiler.work_pieces import DENSE, UNKNOWN, Floats, Pieces
 
@@ -164,13 +165,12 @@ def _executed(
     found = np.where(found == "", np.append(credits.precision, "")[owner], found)
     for one in DENSE:
         unknown = (found == "float") & (family == one)
-        found[unknown] = "fp32" if _tf32_is_off(timeline, one) else EITHER
+        found[unknown] = "fp32" if tf32_is_off(timeline.recording.header, one) else EITHER
     return np.where(np.isin(family, DENSE), found, "")
 
 
-def _tf32_is_off(timeline: Timeline, family: str) -> bool:
+def tf32_is_off(header: Header, family: str) -> bool:
     """Whether float32 inputs cannot have been rounded to TF32, as far as is known."""
-    header = timeline.recording.header
     gpus, flags = header.machine.gpus, header.flags
     if gpus and all(gpu.sm_major is not None and gpu.sm_major < 8 for gpu in gpus):
         return True

@@ -17,7 +17,6 @@ from rich.text import Text
 from infprof.profiler.events import STAGES
 from infprof.reports import facts, phrases, roofline_words, wording
 from infprof.reports.report import BreakdownRow, FindingRow, Report, StageRow
-from infprof.reports.request_paths import slowest_in_words
 
 EXTENSION = "txt"
 
@@ -112,12 +111,6 @@ def _stages(rows: BreakdownRow, absent: str | None, width: int) -> Iterator[Rend
     yield table
     if absent:
         yield Text(absent, "dim")
-
-
-def _slowest(report: Report) -> Iterator[RenderableType]:
-    text = slowest_in_words(report.paths)
-    if text:
-        yield Text(text, "dim")
 
 
 def _code(report: Report) -> Iterator[RenderableType]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from infprof.profiler import names
 from infprof.profiler.events import Kind
+from infprof.profiler.op_credit import tf32_is_off
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence
 
@@ -42,7 +43,7 @@ def _from_op(evidence: Evidence, kernel: int, family: str) -> str:
         return ""
     precision = _tensor_precision(text)
     if precision == "float":
-        return "fp32" if _tf32_is_off(evidence, family) else ""
+        return "fp32" if tf32_is_off(evidence.header, family) else ""
     return precision
 
 
@@ -76,13 +77,3 @@ def _tensor_precision(shapes: str) -> str:
     """The precision common to all floating tensors of an op, ``""`` if there is none."""
     found = {TYPES[kind] for kind in tensor_types(shapes) if kind in TYPES}
     return found.pop() if len(found) == 1 else ""
-
-
-def _tf32_is_off(evidence: Evidence, family: str) -> bool:
-    """Whether float32 inputs cannot have been rounded to TF32, as far as is known."""
-    gpus, flags = evidence.header.machine.gpus, evidence.header.flags
-    if gpus and all(gpu.sm_major is not None and gpu.sm_major < 8 for gpu in gpus):
-        return True
-    if family == "conv":
-        return flags.get("cudnn_tf32") is False
-    return flags.get("matmul_precision") == "highest"
