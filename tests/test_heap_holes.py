@@ -2,58 +2,79 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
 from infprof.profiler import heap_holes
 from infprof.profiler.heap_holes import SMALL_BYTES, HeapHoles, _library
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PIECE, PIECES = 20_000, 2_000
 
 
-@pytest.fixture
-def library(monkeypatch: pytest.MonkeyPatch) -> object:
-    """The heap of all these tests may have had holes before."""
-    monkeypatch.setattr(heap_holes, "LOOSE_BYTES", 1 << 60)
-    found = _library()
-    if found is None:
+def in_a_fresh_heap(check: Callable[[Any], None]) -> None:
+    """Run ``check`` with the C library of a new process. This one's heap has had a whole test run
+    before: what a check takes and frees may come out of holes that were there already.
+    """
+    if _library() is None:
         pytest.skip("not glibc, or an old one")
-    return found
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        pool.submit(_call_with_library, check).result(timeout=60)
 
 
-def test_a_hole_is_filled_and_opened_again(library) -> None:  # type: ignore[no-untyped-def]
+def _call_with_library(check: Callable[[Any], None]) -> None:
+    heap_holes.LOOSE_BYTES = 1 << 60  # the hole that a check makes is none of the program's own
+    check(_library())
+
+
+def take_and_free(library: Any) -> int:
+    """Leave a hole of about 40 MB in the heap. Returns the piece that keeps it from shrinking."""
+    pieces = [library.malloc(PIECE) for _ in range(PIECES)]
+    for piece in pieces[:-1]:
+        library.free(piece)
+    return int(pieces[-1])
+
+
+def a_hole_is_filled_and_opened_again(library: Any) -> None:
     def free_bytes() -> int:
         return int(library.mallinfo2().fordblks)
 
     holes = HeapHoles()
     holes.open()
     before = free_bytes()
-    pieces = [library.malloc(PIECE) for _ in range(PIECES)]
-    for piece in pieces[:-1]:  # the last one keeps the heap from shrinking
-        library.free(piece)
-    hole = free_bytes() - before
-    assert hole > PIECE * PIECES / 2
+    last = take_and_free(library)
+    assert free_bytes() - before > PIECE * PIECES / 2
     holes.fill()
     assert free_bytes() - before < SMALL_BYTES
     holes.open()
     assert free_bytes() - before > PIECE * PIECES / 2
-    library.free(pieces[-1])
+    library.free(last)
 
 
-def test_what_was_free_before_stays_free(library) -> None:  # type: ignore[no-untyped-def]
-    pieces = [library.malloc(PIECE) for _ in range(PIECES)]
-    for piece in pieces[:-1]:
-        library.free(piece)
+def what_was_free_before_stays_free(library: Any) -> None:
+    last = take_and_free(library)
     holes = HeapHoles()
     holes.open()
     before = library.mallinfo2().fordblks
     holes.fill()
     assert library.mallinfo2().fordblks >= before - SMALL_BYTES
-    library.free(pieces[-1])
+    library.free(last)
 
 
-def test_a_heap_with_holes_of_its_own_is_left_alone(
-    library: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hole_is_filled_and_opened_again() -> None:
+    in_a_fresh_heap(a_hole_is_filled_and_opened_again)
+
+
+def test_what_was_free_before_stays_free() -> None:
+    in_a_fresh_heap(what_was_free_before_stays_free)
+
+
+def test_a_heap_with_holes_of_its_own_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heap_holes, "LOOSE_BYTES", -1)
     holes = HeapHoles()
     holes.open()
