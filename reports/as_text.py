@@ -17,6 +17,7 @@ from rich.text import Text
 from infprof.profiler.events import STAGES
 from infprof.reports import facts, phrases, roofline_words, wording
 from infprof.reports.report import BreakdownRow, FindingRow, Report, StageRow
+from infprof.reports.request_paths import slowest_in_words
 
 EXTENSION = "txt"
 
@@ -72,6 +73,7 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield ""
     yield _latency(report)
     yield from _stages(report.breakdown, phrases.absent(report), width)
+    yield from _slowest(report)
     yield from _code(report)
     yield from _roofline(report)
     yield from _findings(report)
@@ -111,6 +113,12 @@ def _stages(rows: BreakdownRow, absent: str | None, width: int) -> Iterator[Rend
     yield table
     if absent:
         yield Text(absent, "dim")
+
+
+def _slowest(report: Report) -> Iterator[RenderableType]:
+    words = slowest_in_words(report.paths)
+    if words:
+        yield Text(wording.plain(words))
 
 
 def _code(report: Report) -> Iterator[RenderableType]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from infprof.profiler import names
 from infprof.profiler.events import Kind
+from infprof.profiler.nesting import innermost_at
 from infprof.profiler.op_credit import tf32_is_off
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence
@@ -22,43 +23,30 @@ DENSE = ("gemm", "conv", "attention")
 TYPES = {"double": "fp64", "float": "float", "c10::Half": "fp16", "c10::BFloat16": "bf16"}
 """Tensor types as PyTorch's profiler writes them. ``float`` runs as fp32 or as TF32."""
 
-ENCLOSING_OPS = 8
-"""How many operators back to look for the one that launched a kernel: its siblings are few."""
-
 
 def dense_kernels(evidence: Evidence) -> tuple[Rows, npt.NDArray[np.object_]]:
     """The dense kernels of the explained requests, each with its precision, ``""`` if unknown."""
     rows = evidence.rows(Kind.KERNEL, names.kernel_family, *DENSE)
     precision = evidence.timeline.label(rows, names.kernel_precision)
+    unknown = precision == ""
+    precision[unknown] = _of_launchers(evidence, rows[unknown])
     family = evidence.timeline.label(rows, names.kernel_family)
-    for place in np.flatnonzero(precision == ""):
-        precision[place] = _from_op(evidence, int(rows[place]), str(family[place]))
+    for one in DENSE:
+        is_float = (precision == "float") & (family == one)
+        precision[is_float] = "fp32" if tf32_is_off(evidence.header, one) else ""
     return rows, precision
 
 
-def _from_op(evidence: Evidence, kernel: int, family: str) -> str:
-    """Precision by the types of the op that launched a kernel."""
-    text = _shapes_of_launcher(evidence, kernel)
-    if text is None:
-        return ""
-    precision = _tensor_precision(text)
-    if precision == "float":
-        return "fp32" if tf32_is_off(evidence.header, family) else ""
-    return precision
-
-
-def _shapes_of_launcher(evidence: Evidence, kernel: int) -> str | None:
-    events = evidence.timeline.events
-    call = int(evidence.timeline.launch_of[kernel])
-    if call < 0:
-        return None
-    ops = evidence.timeline.by_kind[Kind.OP]
-    last = int(np.searchsorted(ops, call))  # rows are in order of start
-    for op in ops[max(last - ENCLOSING_OPS, 0) : last][::-1]:
-        same = events.lane[op] == events.lane[call] and events.end_ns[op] >= events.end_ns[call]
-        if same and events.shapes[op] >= 0:
-            return events.shape_names[int(events.shapes[op])]
-    return None
+def _of_launchers(evidence: Evidence, kernels: Rows) -> npt.NDArray[np.object_]:
+    """Precision by the types of the operators that launched the kernels."""
+    timeline, events = evidence.timeline, evidence.timeline.events
+    ops, calls = timeline.by_kind[Kind.OP], timeline.launch_of[kernels]
+    ops = ops[events.shapes[ops] >= 0]
+    launchers = innermost_at(events, ops, events.lane[calls], events.start_ns[calls])
+    shapes = np.where((calls >= 0) & (launchers >= 0), events.shapes[launchers], -1)
+    distinct, which = np.unique(shapes, return_inverse=True)
+    texts = [events.shape_names[one] if one >= 0 else "" for one in distinct.tolist()]
+    return np.array([_tensor_precision(text) for text in texts], object)[which]
 
 
 def tensor_types(shapes: str) -> list[str]:

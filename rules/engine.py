@@ -63,7 +63,7 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidenc
         )
     exempt = bool(getattr(module, "ALWAYS_REPORT", False))
     try:
-        found = (_bounded(evidence, one, exempt) for one in module.check(evidence))
+        found = (_replayed(evidence, one, exempt) for one in module.check(evidence))
         findings = tuple(_in_time_of(plain, evidence, one) for one in found)
     except Unknown as reason:
         return Verdict(rule, Outcome.UNKNOWN, str(reason))
@@ -72,18 +72,23 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidenc
     return _gate(rule, findings, plain, exempt)
 
 
-def _bounded(evidence: Evidence, finding: Finding, exempt: bool) -> Finding:
-    """No fix of a stage saves more than a replay without that stage does. What is too little to be
-    a finding is not worth a replay."""
-    saving = finding.saving
+def _replayed(evidence: Evidence, finding: Finding, exempt: bool) -> Finding:
+    """What a rule worked out without a replay, as a replay sees it: with the change that the
+    finding names, else with that part of the stage's time taken away. What is too little to be a
+    finding is not worth a replay."""
+    saving, replays = finding.saving, evidence.replays
     is_shown = exempt or evidence.share(saving.high_ns) >= GATE_SHARE
-    if evidence.replays is None or saving.basis != "bound" or not is_shown:
+    if replays is None or saving.basis != "bound" or not is_shown:
         return finding
-    most = evidence.replays.saved_without_ns(finding.stage)
-    if saving.high_ns <= most:
-        return finding
-    low = min(saving.low_ns, most)
-    return replace(finding, saving=replace(saving, low_ns=low, high_ns=most, basis="replay"))
+    if finding.change is not None:
+        high = min(saving.high_ns, replays.saved_ns(finding.change))
+        low = saving.low_ns
+    else:
+        low, high = (
+            replays.saved_of_ns(finding.stage, time) for time in (saving.low_ns, saving.high_ns)
+        )
+    saving = replace(saving, low_ns=min(low, high), high_ns=high, basis="replay")
+    return replace(finding, saving=saving)
 
 
 def _in_time_of(plain: Evidence, traced: Evidence, finding: Finding) -> Finding:

@@ -48,12 +48,12 @@ def _counted(evidence: Evidence, rows: Rows, counts: Named) -> Mask:
     """``counts`` of each row, asked once for each distinct name and declared stage."""
     events = evidence.timeline.events
     pair = events.name[rows].astype(np.int64) * (len(STAGES) + 1) + events.stage[rows] + 1
-    distinct, place = np.unique(pair, return_inverse=True)
-    answers = []
-    for name, stage in (divmod(one, len(STAGES) + 1) for one in distinct.tolist()):
+    table = np.zeros(len(events.names) * (len(STAGES) + 1), np.bool_)
+    for one in np.flatnonzero(np.bincount(pair)).tolist():
+        name, stage = divmod(one, len(STAGES) + 1)
         text = events.names[name]
-        answers.append(counts(text, STAGES[stage - 1] if stage else names.frame_stage(text)))
-    return np.array(answers, bool)[place]
+        table[one] = counts(text, STAGES[stage - 1] if stage else names.frame_stage(text))
+    return np.asarray(table[pair], np.bool_)
 
 
 def _could_be_waited_for(evidence: Evidence, rows: Rows) -> Mask:

@@ -14,7 +14,7 @@ from infprof.profiler.intervals import (
     Intervals,
     intersect,
     intervals,
-    length,
+    joined,
     subtract,
     union,
 )
@@ -120,13 +120,6 @@ def longest_holders(evidence: Evidence, spans: Intervals) -> Rows:
     return np.array(sorted(set(found)), np.intp)
 
 
-def total_ns(work: list[OneTimeWork]) -> int:
-    """Time of all kinds together, overlaps once."""
-    return length(
-        union(
-            Intervals(
-                np.concatenate([EMPTY.start, *(one.spans.start for one in work)]),
-                np.concatenate([EMPTY.end, *(one.spans.end for one in work)]),
-            )
-        )
-    )
+def together(work: list[OneTimeWork]) -> Intervals:
+    """The time of all kinds, a set."""
+    return union(joined([one.spans for one in work]))

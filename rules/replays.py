@@ -35,6 +35,15 @@ class Replays:
             self._answers[stage] = self.saved_ns(self.without(stage))
         return self._answers[stage]
 
+    def saved_of_ns(self, stage: str, time_ns: int) -> int:
+        """What would be saved if a stage's exposed time were so much less."""
+        exposed = self._breakdown.exposed_ns(stage) // max(len(self._breakdown.requests), 1)
+        if not time_ns:
+            return 0
+        if time_ns >= exposed:
+            return min(time_ns, self.saved_without_ns(stage))
+        return min(time_ns, self.saved_ns(self.without(stage, time_ns / exposed)))
+
     def saved_without_waits_ns(self, calls: Rows) -> int:
         """What would be saved if these calls waited for the device no more."""
         waits = frozenset(calls.tolist())

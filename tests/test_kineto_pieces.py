@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from infprof.profiler.importers import kineto
 from infprof.profiler.kineto import trace_file
-from infprof.profiler.kineto.pieces import NotInPieces, Pieces
+from infprof.profiler.kineto.document import About
+from infprof.profiler.kineto.pieces import NotInPieces, Pieces, about_of
 from infprof.profiler.recording import BadInput, Recording
 
 TRACES = Path(__file__).parents[2] / "shared" / "data" / "traces"
@@ -93,9 +94,10 @@ def whole(path: Path) -> dict[str, Any] | str:
         return read(path, 1 << 20)
 
 
-def pieces_of(text: bytes, size: int, *, exact: bool = False) -> tuple[list[int], Pieces]:
-    pieces = Pieces((text[at : at + size] for at in range(0, len(text), size)), exact=exact)
-    return [len(events) for events in pieces], pieces
+def pieces_of(text: bytes, size: int) -> tuple[list[int], About]:
+    pieces = Pieces((text[at : at + size] for at in range(0, len(text), size)), exact=False)
+    lengths = [len(events) for events in pieces]
+    return lengths, about_of(pieces.head, pieces.tail, exact=False)
 
 
 @pytest.mark.parametrize("indent", [None, 1])
@@ -159,17 +161,17 @@ def test_recorded_traces_are_read_in_pieces_and_the_same(name: str, piece: int) 
     path = TRACES / name
     assert read(path, piece) == whole(path)
     data = trace_file.contents(path).data
-    lengths, pieces = pieces_of(data, piece)
+    lengths, _ = pieces_of(data, piece)
     assert len(lengths) >= len(data) // piece // 8
     assert sum(lengths) == len(json.loads(data)["traceEvents"])
 
 
 def test_pieces_hold_some_events_and_the_rest_is_told_at_the_end() -> None:
     text = json.dumps({"traceEvents": EVENTS, **TOLD}, indent=2).encode()
-    lengths, pieces = pieces_of(text, 2000)
+    lengths, about = pieces_of(text, 2000)
     assert sum(lengths) == len(EVENTS) and max(lengths) < 12
-    assert pieces.about.deviceProperties == TOLD["deviceProperties"]
-    assert pieces.about.baseTimeNanoseconds == 1000
+    assert about.deviceProperties == TOLD["deviceProperties"]
+    assert about.baseTimeNanoseconds == 1000
 
 
 @pytest.mark.parametrize(

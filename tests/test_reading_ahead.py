@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -20,7 +21,7 @@ EVENT = {"ph": "X", "cat": "cpu_op", "name": "aten::add", "pid": 1, "tid": 1, "t
 @pytest.fixture
 def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that counts as long."""
-    monkeypatch.setattr(reading_ahead, "LONG_BYTES", {".json": 0})
+    monkeypatch.setattr(reading_ahead, "LONG_BYTES", {".json": 0, ".gz": 0})
     file = tmp_path / "trace.json"
     events = [{**EVENT, "ts": number, "name": f"aten::{number}"} for number in range(50)]
     file.write_text(json.dumps({"traceEvents": events}))
@@ -42,7 +43,16 @@ def read(file: Path) -> Recording:
         return outcome()
 
 
-def test_what_comes_back_is_what_is_read_here(trace: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("head_start", [0, 1 << 20])
+def test_read_by_both_or_by_the_other_alone_it_is_the_same(
+    trace: Path,
+    head_start: int,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    monkeypatch.setattr(reading_ahead, "HEAD_START_BYTES", head_start)
+    until = reading_ahead._where_to_cut(trace)
+    assert (until == reading_ahead.TO_THE_END) == (head_start > 0)
     here = loading.load(trace)
     request.getfixturevalue("not_here")
     there = read(trace)
@@ -52,10 +62,34 @@ def test_what_comes_back_is_what_is_read_here(trace: Path, request: pytest.Fixtu
 
 
 @pytest.mark.usefixtures("not_here")
-def test_what_is_wrong_with_the_file_is_told_by_the_other(trace: Path) -> None:
-    trace.write_text('{"traceEvents": []}')
-    with pytest.raises(BadInput, match="holds no event"):
+def test_a_packed_file_is_read_by_the_other(trace: Path) -> None:
+    packed = trace.with_suffix(".json.gz")
+    packed.write_bytes(gzip.compress(trace.read_bytes()))
+    assert len(read(packed).events) == 50
+
+
+@pytest.mark.parametrize(
+    "text, complaint",
+    [('{"traceEvents": []}', "holds no event"), ("[1, 2]", "not a trace"), ("", "is empty")],
+)
+def test_what_is_wrong_with_the_file_is_told(trace: Path, text: str, complaint: str) -> None:
+    trace.write_text(text)
+    with pytest.raises(BadInput, match=complaint):
         read(trace)
+
+
+@pytest.mark.parametrize("head_start", [0, 1 << 20])
+@pytest.mark.parametrize(
+    "damage", [("50", '"'), ('"dur": 5', '"dur": "5"'), ("aten::30", 'aten::30", ,"')]
+)
+def test_a_file_that_needs_care_is_read_here(
+    trace: Path, damage: tuple[str, str], head_start: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading_ahead, "HEAD_START_BYTES", head_start)
+    trace.write_text(trace.read_text().replace(*damage))
+    here, there = loading.load(trace), read(trace)
+    assert there.header == here.header
+    assert (there.events.end_ns == here.events.end_ns).all()
 
 
 @pytest.mark.usefixtures("not_here")
@@ -89,8 +123,8 @@ def test_the_other_ends_where_nobody_waits_for_it(
     started: list[subprocess.Popen[bytes]] = []
     start = reading_ahead._start
 
-    def noted(file: Path) -> subprocess.Popen[bytes] | None:
-        process = start(file)
+    def noted(file: Path, until: int) -> subprocess.Popen[bytes] | None:
+        process = start(file, until)
         assert process is not None
         started.append(process)
         return process

@@ -8,6 +8,7 @@ after gunzip, and ``read(path: Path) -> Recording``, which raises ``BadInput``. 
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 from infprof.profiler import registry
 from infprof.profiler.kineto import trace_file
@@ -17,12 +18,18 @@ from infprof.profiler.recording import BadInput, Recording
 
 def open_trace(path: Path, progress: Progress | None = None) -> Recording:
     """Read a trace somebody else recorded, plain or gzipped. Raises ``BadInput``."""
+    importer = importer_of(path)
+    tells = progress is not None and getattr(importer, "TELLS_PROGRESS", False)
+    recording: Recording = importer.read(path, *([progress] if tells else []))
+    return recording
+
+
+def importer_of(path: Path) -> ModuleType:
+    """The first that recognises the file. Raises ``BadInput``."""
     head = trace_file.head(path)
     for importer in registry.load("infprof.profiler.importers", "infprof.importers").values():
         if importer.recognises(head):
-            tells = progress is not None and getattr(importer, "TELLS_PROGRESS", False)
-            recording: Recording = importer.read(path, *([progress] if tells else []))
-            return recording
+            return importer
     raise BadInput(
         f"{path}: not a trace in a format known here;"
         " give the JSON file that torch.profiler's export_chrome_trace wrote"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from infprof.profiler.kineto import document, header, salvage, trace_file
 from infprof.profiler.kineto.columns import Columns
-from infprof.profiler.kineto.document import About, NotExact
+from infprof.profiler.kineto.document import NotExact
 from infprof.profiler.kineto.kinds import COUNTERS
-from infprof.profiler.kineto.pieces import BOM, NotInPieces, Pieces
+from infprof.profiler.kineto.parts import Trace, joined, read_part
+from infprof.profiler.kineto.pieces import BOM, NotInPieces
 from infprof.profiler.kineto.rows import rows_of
 from infprof.profiler.kineto.times import base_of, marked_windows, span_of, times_of, windows_of
-from infprof.profiler.kineto.trace_file import Progress, TraceFile
+from infprof.profiler.kineto.trace_file import Progress
 from infprof.profiler.recording import SCHEMA, BadInput, Header, Recording, Subject
 
 TELLS_PROGRESS = True
@@ -26,22 +26,12 @@ def recognises(head: bytes) -> bool:
     return start in (b"{", b"[") and any(sign in head for sign in SIGNS)
 
 
-class _Trace(NamedTuple):
-    columns: Columns
-    about: About
-    cuts: list[str]
-    dropped: int
-
-
 def read(path: Path, progress: Progress | None = None) -> Recording:
     """The trace as a Recording on its own clock. Raises ``BadInput``."""
-    recording = _recording(path, _parse(path, progress))
-    if not len(recording.events) and not len(recording.requests):
-        raise BadInput(f"{path}: holds no event that torch.profiler records; {CURE}")
-    return recording
+    return recording_of(path, _parse(path, progress))
 
 
-def _parse(path: Path, progress: Progress | None) -> _Trace:
+def _parse(path: Path, progress: Progress | None) -> Trace:
     try:
         try:
             return _in_pieces(path, progress, exact=False)
@@ -51,18 +41,11 @@ def _parse(path: Path, progress: Progress | None) -> _Trace:
         return _whole(path)
 
 
-def _in_pieces(path: Path, progress: Progress | None, *, exact: bool) -> _Trace:
-    """A well-formed trace in little memory. Raises ``NotInPieces`` and ``NotExact``."""
-    file, columns = TraceFile(path, progress), Columns()
-    pieces = Pieces(file.pieces(), exact=exact)
-    for events in pieces:
-        columns.add(events)
-        events.clear()  # before the next are made, for memory used again is memory in the cache
-    columns.close()
-    return _Trace(columns, pieces.about, [file.cut] if file.cut else [], 0)
+def _in_pieces(path: Path, progress: Progress | None, *, exact: bool) -> Trace:
+    return joined([read_part(path, progress=progress, exact=exact)], exact=exact)
 
 
-def _whole(path: Path) -> _Trace:
+def _whole(path: Path) -> Trace:
     """A trace of any form, as far as it can be read at all. Raises ``BadInput``."""
     contents, columns = trace_file.contents(path), Columns()
     data = contents.data.removeprefix(BOM)
@@ -76,10 +59,11 @@ def _whole(path: Path) -> _Trace:
     columns.add(trace.events)
     columns.close()
     cuts = [*trace.cuts, *([contents.cut] if contents.cut else [])]
-    return _Trace(columns, trace.about, cuts, trace.dropped)
+    return Trace(columns, trace.about, cuts, trace.dropped)
 
 
-def _recording(path: Path, trace: _Trace) -> Recording:
+def recording_of(path: Path, trace: Trace) -> Recording:
+    """What was read of the file, in our terms. Raises ``BadInput`` where nothing is of use."""
     columns, base_ns = trace.columns, base_of(trace.about)
     times = times_of(columns, base_ns)
     rows = rows_of(columns, times)
@@ -97,4 +81,6 @@ def _recording(path: Path, trace: _Trace) -> Recording:
         cuts=trace.cuts,
         requests_seen=len(rows.requests),
     )  # fmt: skip
+    if not len(rows.events) and not len(rows.requests):
+        raise BadInput(f"{path}: holds no event that torch.profiler records; {CURE}")
     return Recording(made, rows.events, rows.requests)

@@ -46,8 +46,8 @@ class Columns:
         self.marks: dict[str, list[Any]] = {mark: [] for mark in WINDOW_MARKS}
         self.dropped = 0
         """How many events say no phase or are half of a pair."""
-        self._halves: list[Event] = []
-        self._parts: dict[str, list[npt.NDArray[np.generic]]] = {name: [] for name in TYPES}
+        self.halves: list[Event] = []
+        self.parts: dict[str, list[npt.NDArray[np.generic]]] = {name: [] for name in TYPES}
 
     def add(self, events: list[Event]) -> None:
         """Take some more events, in the order of the file."""
@@ -60,7 +60,7 @@ class Columns:
 
     def _note(self, others: list[Event]) -> None:
         self.lane_names.learn(others)
-        self._halves += [_on_its_own(event) for event in others if event.ph in ("B", "E")]
+        self.halves += [_on_its_own(event) for event in others if event.ph in ("B", "E")]
         self.dropped += sum(not event.ph for event in others)
         self._mark(others)
 
@@ -71,14 +71,35 @@ class Columns:
 
     def close(self) -> None:
         """Take the pairs of begin and end events. Nothing is added after this."""
-        pairs = paired(self._halves)
-        self.dropped += len(self._halves) - 2 * len(pairs)
-        self._halves.clear()
+        pairs = paired(self.halves)
+        self.dropped += len(self.halves) - 2 * len(pairs)
+        self.halves.clear()
         self._add(pairs)
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """A column of ``TYPES``, whole; one row per complete event."""
-        return np.concatenate([np.empty(0, TYPES[name]), *self._parts[name]])
+        return np.concatenate([np.empty(0, TYPES[name]), *self.parts[name]])
+
+    def append(self, other: Columns) -> None:
+        """Take the events of another part of the same trace, which lies behind this one."""
+        described = other.shapes.described.strings()
+        numbers = {
+            "name": self.names.column(other.names),
+            "lane": self.lanes.column(other.lanes),
+            "shapes": np.array([self.shapes.described(text) for text in described], np.int32),
+        }
+        for name in TYPES:
+            column = other.column(name)
+            if name in numbers:
+                column = np.append(numbers[name], np.int32(-1))[column]  # and -1 stays
+            self.parts[name].append(column)
+        self.start.append(other.start)
+        self.duration.append(other.duration)
+        self.lane_names.update(other.lane_names)
+        for mark, times in other.marks.items():
+            self.marks[mark] += times
+        self.halves += other.halves
+        self.dropped += other.dropped
 
     def _add(self, events: list[Event]) -> None:
         args = [event.args for event in events]
@@ -97,7 +118,7 @@ class Columns:
             "flags": autograd | _graphs(args, kind),
         }  # fmt: skip
         for column, values in columns.items():
-            self._parts[column].append(values.astype(TYPES[column], copy=False))
+            self.parts[column].append(values.astype(TYPES[column], copy=False))
 
     def _operators(
         self, args: list[Args], kind: npt.NDArray[np.int8], name: Int32Array

@@ -9,7 +9,6 @@ import numpy as np
 
 from infprof.profiler.kineto.document import Args, Event
 from infprof.profiler.kineto.tables import Int32Array, Table
-from infprof.profiler.recording import Lane
 
 Id = int | str
 Key = tuple[bool, Id, Id]
@@ -89,18 +88,3 @@ class Lanes(Table[Key]):
             value if type(value) is int else known[value] if type(value) is str else id_of(value)
             for value in values
         ]
-
-    def described(self, order: list[int], names: LaneNames) -> list[Lane]:
-        """The lanes of these numbers."""
-        keys = list(self)
-        return [_lane(keys[number], position, names) for position, number in enumerate(order)]
-
-
-def _lane(key: Key, position: int, names: LaneNames) -> Lane:
-    stream, place, number = key
-    numbered = number if isinstance(number, int) else -1 - position  # only has to be its own
-    known_place = place if isinstance(place, int) and place >= 0 else None
-    if stream:
-        return Lane(type="stream", device=known_place, id=numbered, name=f"stream {number}")
-    name = names.get((place, number)) or names.get((place, None)) or f"thread {number}"
-    return Lane(type="thread", process=known_place, id=numbered, name=name)

@@ -40,6 +40,11 @@ class Microseconds:
             self.parts.append(_carefully(values))
             self.plain = False
 
+    def append(self, other: Microseconds) -> None:
+        """Append another column."""
+        self.parts += other.parts
+        self.plain &= other.plain
+
     def nanoseconds(self) -> Times:
         """All values so far."""
         times = [self._converted(part) for part in self.parts] or [_at_once(np.empty(0))]

@@ -2,7 +2,8 @@
 
 The text is cut where an event seems to end and the next to begin. That the cut was right is proven
 by the pieces: each, as a list of its own, is well-formed JSON of events, and so is what is left of
-the document with all events taken out. Whatever cannot be read so is left to those who read whole.
+the document with all events taken out (``about_of``). Whatever cannot be read so is left to those
+who read whole.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from infprof.profiler.kineto.document import UNREADABLE, About, Event, Reader, is_listed
+from infprof.profiler.kineto.parting import BETWEEN
 
 BOM = b"\xef\xbb\xbf"
 LIST = re.compile(rb'"traceEvents"\s*:\s*\[')
-BETWEEN = re.compile(rb"\}\s*,\s*\{")
 END = re.compile(rb"\}\s*(?=\])")
 LONGEST = 16 << 20
 """Bytes in which an event, or what stands before the first, must end."""
@@ -31,31 +32,33 @@ class NotInPieces(ValueError):
 
 
 class Pieces:
-    """Iterating gives lists of events; after the last, ``about`` is the rest of the document.
+    """Iterating gives lists of events; after the last, ``head`` and ``tail`` are what stands in
+    the text before and behind them. Where a ``head`` is given, the text begins behind it.
 
     Iterating raises ``NotInPieces``, also after events were given, and ``document.NotExact``.
     """
 
-    def __init__(self, texts: Iterator[bytes], *, exact: bool) -> None:
-        self.texts, self.exact = texts, exact
-        self.about = About()
+    def __init__(self, texts: Iterator[bytes], *, exact: bool, head: bytes | None = None) -> None:
+        self.texts, self.is_inside = texts, head is not None
+        self.head, self.tail = head or b"", b""
+        self.events = Reader(exact=exact, listed=True)
 
     def __iter__(self) -> Iterator[list[Event]]:
-        head, text = self._begin()
-        reader = _PieceReader(exact=self.exact, listed=is_listed(head))
+        text = next(self.texts, b"")
+        if not self.is_inside:
+            self.head, text = self._begin(text.removeprefix(BOM))
         is_last = text.lstrip()[:1] == b"]"
         while not is_last:
-            piece = reader.first(text)
+            piece = self._first(text)
             if piece is None:
                 text = self._longer(text)
                 continue
             yield piece.events
             text, is_last = text[piece.end :], piece.is_last
-        self.about = reader.about(head, text + b"".join(self.texts))
+        self.tail = text + b"".join(self.texts)
 
-    def _begin(self) -> tuple[bytes, bytes]:
+    def _begin(self, text: bytes) -> tuple[bytes, bytes]:
         """What stands before the first event, and the text from there on as far as read."""
-        text = next(self.texts, b"").removeprefix(BOM)
         while not is_listed(text):
             found = LIST.search(text)
             if found:
@@ -75,20 +78,7 @@ class Pieces:
             raise NotInPieces
         return b"".join(parts)
 
-
-class _Piece(NamedTuple):
-    events: list[Event]
-    end: int
-    """Where in the text the next event begins, or the list ends."""
-    is_last: bool
-
-
-class _PieceReader:
-    def __init__(self, *, exact: bool, listed: bool) -> None:
-        self.document = Reader(exact=exact, listed=listed)
-        self.events = Reader(exact=exact, listed=True)
-
-    def first(self, text: bytes) -> _Piece | None:
+    def _first(self, text: bytes) -> _Piece | None:
         """As many of the events that the text begins with as can be told, if any."""
         for comma in _commas(text):
             events = self._list(text, comma.start() + 1)
@@ -108,15 +98,27 @@ class _PieceReader:
         except UNREADABLE:
             return None
 
-    def about(self, head: bytes, tail: bytes) -> About:
-        """What the document says beside its events."""
-        try:
-            left = self.document.read(head + b'{"name":"%b"}' % SENTINEL.encode() + tail)
-        except UNREADABLE as error:
-            raise NotInPieces from error
-        if [event.name for event in left.events] != [SENTINEL]:
-            raise NotInPieces  # the events that we saw are not those of the document
-        return left.about
+
+class _Piece(NamedTuple):
+    events: list[Event]
+    end: int
+    """Where in the text the next event begins, or the list ends."""
+    is_last: bool
+
+
+def about_of(head: bytes, tail: bytes, *, exact: bool) -> About:
+    """What a document says beside its events, told what stands before and behind them all.
+
+    Raises ``NotInPieces`` where they are not the events of this document.
+    """
+    document = Reader(exact=exact, listed=is_listed(head))
+    try:
+        left = document.read(head + b'{"name":"%b"}' % SENTINEL.encode() + tail)
+    except UNREADABLE as error:
+        raise NotInPieces from error
+    if [event.name for event in left.events] != [SENTINEL]:
+        raise NotInPieces
+    return left.about
 
 
 def _commas(text: bytes) -> list[re.Match[bytes]]:

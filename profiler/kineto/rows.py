@@ -10,6 +10,7 @@ import numpy.typing as npt
 from infprof.profiler.events import DEVICE_KINDS, STAGES, Events, Flag, Kind
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.kineto.columns import Columns
+from infprof.profiler.kineto.lanes import Key, LaneNames
 from infprof.profiler.kineto.tables import Int32Array, Table, in_order_of_sight
 from infprof.profiler.kineto.times import Times
 from infprof.profiler.names import call_class
@@ -48,8 +49,19 @@ def rows_of(columns: Columns, times: Times) -> Rows:
         names=names, shape_names=tuple(described[number] for number in shape_order),
     )  # fmt: skip
     order = np.lexsort((-end_ns, start_ns))
-    lanes = columns.lanes.described(lane_order, columns.lane_names)
+    keys = list(columns.lanes)
+    lanes = [_lane(keys[one], place, columns.lane_names) for place, one in enumerate(lane_order)]
     return Rows(table.take(order[~is_request[order]]), lanes, Requests.of(requests))
+
+
+def _lane(key: Key, position: int, names: LaneNames) -> Lane:
+    stream, place, number = key
+    numbered = number if isinstance(number, int) else -1 - position  # only has to be its own
+    known_place = place if isinstance(place, int) and place >= 0 else None
+    if stream:
+        return Lane(type="stream", device=known_place, id=numbered, name=f"stream {number}")
+    name = names.get((place, number)) or names.get((place, None)) or f"thread {number}"
+    return Lane(type="thread", process=known_place, id=numbered, name=name)
 
 
 def _ours(

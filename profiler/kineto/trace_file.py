@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from infprof.profiler.recording import BadInput
+from infprof.profiler.bad_input import BadInput
 
 HEAD = 64 << 10
 LARGEST = 2 << 30
@@ -26,6 +26,16 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 Progress = Callable[[int, int], None]
 """Told now and then how many bytes of the file are read, and how many there are."""
+
+
+class Stretch(NamedTuple):
+    """Bytes of a file, of a plain one unless all are meant."""
+
+    begin: int = 0
+    end: int = LARGEST + 1
+
+
+WHOLE = Stretch()
 
 
 class Contents(NamedTuple):
@@ -49,8 +59,10 @@ def contents(path: Path) -> Contents:
 class TraceFile:
     """A file to be read once; ``cut`` tells afterwards how it was incomplete."""
 
-    def __init__(self, path: Path, progress: Progress | None = None) -> None:
-        self.path, self.progress = path, progress
+    def __init__(
+        self, path: Path, progress: Progress | None = None, stretch: Stretch = WHOLE
+    ) -> None:
+        self.path, self.progress, self.stretch = path, progress, stretch
         self.cut: str | None = None
 
     def pieces(self, at_most: int = LARGEST + 1, piece: int | None = None) -> Iterator[bytes]:
@@ -78,10 +90,10 @@ class TraceFile:
 
     def _bounded(self, file: BinaryIO, at_most: int, piece: int) -> Iterator[bytes]:
         """Parts until there are ``at_most`` bytes. Raises ``BadInput`` at too much."""
-        packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        file.seek(0)
-        size = 0
-        for part in _unpacked(file) if packed else iter(lambda: file.read(piece), b""):
+        begin, end = self.stretch
+        packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC and self.stretch == WHOLE
+        size = file.seek(begin)
+        for part in _unpacked(file) if packed else _plain(file, end, piece):
             size += len(part)
             if size > LARGEST:
                 raise BadInput(
@@ -98,7 +110,9 @@ class TraceFile:
 
     def _tell(self, file: BinaryIO) -> None:
         if self.progress is not None:
-            self.progress(file.tell(), os.fstat(file.fileno()).st_size)
+            begin, end = self.stretch
+            size = os.fstat(file.fileno()).st_size
+            self.progress(file.tell() - begin, min(end, size) - begin)
 
 
 class _Gathered:
@@ -118,6 +132,11 @@ class _Gathered:
         self.parts.clear()
         self.size = 0
         return piece
+
+
+def _plain(file: BinaryIO, end: int, piece: int) -> Iterator[bytes]:
+    while part := file.read(min(piece, end - file.tell())):
+        yield part
 
 
 def _unpacked(file: BinaryIO) -> Iterator[bytes]:

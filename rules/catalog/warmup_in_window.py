@@ -29,10 +29,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from infprof.profiler.intervals import length
+from infprof.profiler.replay import Change
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Where
 from infprof.rules.host_time import less_error, per_request
-from infprof.rules.one_time_work import OneTimeWork, longest_holders, one_time_work, total_ns
+from infprof.rules.one_time_work import OneTimeWork, longest_holders, one_time_work, together
 
 NEEDS: tuple[Need, ...] = ("ops",)
 ALWAYS_REPORT = True
@@ -70,7 +72,8 @@ ready.set()  # only now accept traffic, and only now start to measure
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Find one-time work among the analysed requests."""
     work = one_time_work(evidence)
-    seen_ns = evidence.per_request(total_ns(work))
+    spans = together(work)
+    seen_ns = evidence.per_request(length(spans))
     excess_ns = first_request_excess_ns(evidence)
     time_ns = max(seen_ns, excess_ns)
     if evidence.share(time_ns) < VALIDITY_SHARE:
@@ -86,6 +89,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         saving=Saving(less_error(time_ns), time_ns, "A"),
         fix=FIX,
         where=_where(evidence, work),
+        change=Change(host_removed=spans) if seen_ns >= excess_ns else None,
     )
 
 
