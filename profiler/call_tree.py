@@ -93,6 +93,28 @@ def _calls_model(code: CodeType) -> bool:
     return code.co_name.endswith("_call_impl") and code.co_filename.endswith(MODEL_FILE)
 
 
+Stack = list[tuple[CodeType, int, int | None]]
+"""Code, instruction and line of each call, innermost first; ours are left out."""
+
+
+def stack_of(frame: FrameType | None) -> Stack:
+    """Where ``frame`` and its callers are now: the program may go on before the next instruction
+    of ours, and then they are somewhere else, or over."""
+    stack: Stack = []
+    while frame is not None and len(stack) < DEEPEST:
+        code = frame.f_code
+        if not is_ours(code.co_filename):
+            stack.append((code, frame.f_lasti, frame.f_lineno))
+        frame = frame.f_back
+    return stack
+
+
+def _line_before(code: CodeType, offset: int) -> int:
+    """The line of the last instruction up to ``offset`` that has one: a jump back has none."""
+    lines = [line for start, _, line in code.co_lines() if line is not None and start <= offset]
+    return lines[-1] if lines else code.co_firstlineno
+
+
 class CallTree:
     """Gives each call a number. To be used by one thread at a time."""
 
@@ -103,12 +125,10 @@ class CallTree:
 
     def add(self, frame: FrameType | None) -> int:
         """The number of the call that ``frame`` is in; -1 for no call of the program's."""
-        stack: list[tuple[CodeType, int, int]] = []
-        while frame is not None and len(stack) < DEEPEST:
-            code = frame.f_code
-            if not is_ours(code.co_filename):
-                stack.append((code, frame.f_lasti, frame.f_lineno or code.co_firstlineno))
-            frame = frame.f_back
+        return self.add_stack(stack_of(frame))
+
+    def add_stack(self, stack: Stack) -> int:
+        """The number of a stack's innermost call; -1 for an empty one."""
         call = -1
         for code, offset, line in reversed(stack):
             key = (call, code, offset)
@@ -134,8 +154,9 @@ class CallTree:
         """No more."""
         self._file.close()
 
-    def _write(self, parent: int, code: CodeType, offset: int, line: int) -> None:
+    def _write(self, parent: int, code: CodeType, offset: int, line: int | None) -> None:
         file = code.co_filename
+        line = _line_before(code, offset) if line is None else line
         offset |= _begins_turn(code, offset)
         row = [parent, file, name_of(code), line, offset, is_user(file)]
         self._file.write(dumps(row) + "\n")

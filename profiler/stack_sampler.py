@@ -15,9 +15,10 @@ from array import array
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns, thread_time_ns
+from typing import Any
 
 from infprof.profiler.beats import Beats
-from infprof.profiler.call_tree import CallTree, is_ours
+from infprof.profiler.call_tree import CallTree, Stack, is_ours, stack_of
 from infprof.profiler.garbage import collection_postponed
 from infprof.profiler.thread_state import LOCK, RUNNING, ThreadStates
 
@@ -191,19 +192,14 @@ class StackSampler:
         """Each thread of the program: kernel id, call, state."""
         self._is_outside = False
         found, wanting, active = list[tuple[int, int, int]](), list[int](), 0
-        known = threading._active  # type: ignore[attr-defined]
-        own = threading.get_ident()
-        for ident, frame in list(sys._current_frames().items())[:MOST_THREADS]:
-            thread = known.get(ident)
-            if ident == own or thread is None or thread.name.startswith("infprof"):
-                continue
+        for thread, file, stack in _stacks():
             state = self._states.of(thread.native_id)
-            wants = state == LOCK and not _waits(frame.f_code.co_filename)
+            wants = state == LOCK and not _waits(file)
             if wants:
                 wanting.append(len(found))
             active += wants or state == RUNNING
-            call = self.calls.add(frame)
-            works = (wants or state != LOCK) and not is_ours(frame.f_code.co_filename)
+            call = self.calls.add_stack(stack)
+            works = (wants or state != LOCK) and not is_ours(file)
             self._is_outside |= works and not self.calls.in_model(call)
             found.append((thread.native_id, call, state))
         self._active = active
@@ -224,6 +220,18 @@ class StackSampler:
             self.failure = f"samples could not be written: {error}"
         del self._rows[:]
         self._beats.flush()
+
+
+def _stacks() -> list[tuple[Any, str, Stack]]:
+    """The program's threads, each with its innermost function's file and its stack. All are read
+    before anything else is done: soon another thread may have the interpreter and move on."""
+    known = threading._active  # type: ignore[attr-defined]
+    own, found = threading.get_ident(), list[tuple[Any, str, Stack]]()
+    for ident, frame in list(sys._current_frames().items())[:MOST_THREADS]:
+        thread = known.get(ident)
+        if ident != own and thread is not None and not thread.name.startswith("infprof"):
+            found.append((thread, frame.f_code.co_filename, stack_of(frame)))
+    return found
 
 
 def _waits(file: str) -> bool:

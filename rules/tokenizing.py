@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
-
 from infprof.rules.call_masks import Mask, running, under
 from infprof.rules.evidence import Evidence
-from infprof.rules.interpreted import loops, own_code
+from infprof.rules.interpreted import below_loops
 
 SLOW = re.compile(
     r"transformers/(tokenization_utils|tokenization_python)\.py"
@@ -26,9 +24,6 @@ OWN = re.compile(
 )
 """What people call the function or the class of their own that does it."""
 
-MOSTLY = 0.5
-"""From half of the time of such functions in loops on, all of it is the tokenizer's."""
-
 
 def tokenizing(evidence: Evidence) -> Mask:
     """Samples that worked in a tokenizer of Python. A function of the user's counts where it loops:
@@ -37,6 +32,4 @@ def tokenizing(evidence: Evidence) -> Mask:
     fast = under(evidence, lambda place: not place.is_user and bool(FAST.search(place.file)))
     found = slow & ~fast & running(evidence)
     named = under(evidence, lambda place: place.is_user and bool(OWN.search(place.function)))
-    own = own_code(evidence) & named
-    looping = np.logical_or.reduce([own & False, *(one.samples for one in loops(evidence, named))])
-    return found | (own if looping.sum() >= MOSTLY * own.sum() else looping)
+    return found | below_loops(evidence, named)

@@ -14,7 +14,15 @@ from typing import Any
 import pytest
 
 from infprof.profiler import call_tree
-from infprof.profiler.call_tree import CallTree, is_ours, is_user, name_of, open_tree
+from infprof.profiler.call_tree import (
+    CallTree,
+    Stack,
+    is_ours,
+    is_user,
+    name_of,
+    open_tree,
+    stack_of,
+)
 from infprof.profiler.session_files import read_stacks
 
 HERE = __file__
@@ -59,6 +67,33 @@ def test_parents_come_before_their_children() -> None:
     assert all(row[0] < number for number, row in enumerate(rows))
     assert rows[-1][2].endswith("inner") and rows[rows[-1][0]][2].startswith("test_parents")
     assert rows[-1][1] == HERE and rows[-1][5] is True
+
+
+def test_a_stack_stays_where_it_was_read() -> None:
+    file = io.StringIO()
+    tree, seen = CallTree(file), list[Stack]()
+
+    def stopped() -> int:
+        seen.append(stack_of(frame_here()))
+        return len(seen)  # by now the frame itself is here, and soon it is over
+
+    stopped()
+    tree.add_stack(seen[0])
+    assert rows_of(file)[-1][3] == stopped.__code__.co_firstlineno + 1
+
+
+def test_a_jump_back_has_the_line_before_it() -> None:
+    def loop(count: int) -> None:
+        for _ in range(count):
+            if count > 1:
+                count -= 1
+
+    first = loop.__code__.co_firstlineno
+    lines = {
+        call_tree._line_before(loop.__code__, offset)
+        for offset in range(0, len(loop.__code__.co_code), 2)
+    }
+    assert lines | {first} == {first, first + 1, first + 2, first + 3}
 
 
 def test_generators_and_recursion() -> None:

@@ -18,7 +18,7 @@ ZOO = {
     "same_output": True,
 }
 
-WORDS, LENGTH = 240, 384
+WORDS, LENGTH = 130, 384
 
 
 class Tokenizer:
@@ -76,7 +76,7 @@ def main():
     args = parser.parse_args()
     torch.manual_seed(0)
     rng = random.Random(1)
-    words = ["".join(rng.choices("abcdefghijklmnop", k=rng.randint(6, 18))) for _ in range(300)]
+    words = ["".join(rng.choices("abcdefghijklmnop", k=rng.randint(12, 30))) for _ in range(300)]
     tokenizer, model = Tokenizer(args.cured), Encoder().eval()
     for word in words:
         tokenizer.encode(word)

@@ -47,6 +47,26 @@ def test_a_tokenizer_of_the_users_own_has_one_finding() -> None:
     assert judged(f"{OWN}:Tokenizer.merge", rule="python-loops").outcome is Outcome.CLEAR
 
 
+def test_a_call_in_a_short_turn_is_the_loops() -> None:
+    merge = "serve.py:8.100:main > tok.py:20.60:Tokenizer.encode > tok.py"
+    (finding,) = judged(
+        f"main: 0-26 stack 26 {merge}:13.40:Tokenizer.merge",  # more than four times the turns
+        f"main: 26-42 stack 16 {merge}:14.60:Tokenizer.merge",
+        f"main: 42-48 stack 6 {merge}:12.91:Tokenizer.merge",
+    ).findings
+    assert finding.where[0].name == "Tokenizer.merge (tok.py:13)"
+    assert finding.where[0].detail == "55 % of the samples"  # 48 of 88
+
+
+def test_a_call_behind_the_loop_is_not_the_loops() -> None:
+    (finding,) = judged(
+        "main: 0-20 stack 20 serve.py:8.100:main > tok.py:12.91:tokenize",
+        "main: 20-60 stack 40 serve.py:8.100:main > tok.py:19.140:tokenize",  # torch.tensor(ids)
+    ).findings
+    assert finding.where[0].name == "tokenize (tok.py:12)"
+    assert finding.where[0].detail == "20 % of the samples"
+
+
 def test_words_made_of_tokens_belong_to_the_postprocessing() -> None:
     stack = "main: 0-60 stack 60 serve.py:10.300:main > serve.py:30.41:detokenize"
     (finding,) = judged(stack).findings
