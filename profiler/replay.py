@@ -8,6 +8,7 @@ recorded wall; the others keep the least that the machine needs.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +19,8 @@ import numpy as np
 from infprof.profiler.device_links import NEVER
 from infprof.profiler.device_waits import ALL, DeviceWaits
 from infprof.profiler.intervals import EMPTY, Int64Array, Intervals, joined, length_before, union
-from infprof.profiler.replay_steps import NONE, Steps, steps_of
+from infprof.profiler.replay_chains import Chains, chains_of
+from infprof.profiler.replay_steps import NONE, Steps, Work, steps_of
 from infprof.profiler.timeline import Request
 
 FAITHFUL = 0.02
@@ -60,14 +62,12 @@ class Replay:
         work = self._work(clock, change.device_ns)
         waits = self._waits_with(clock, change.waits_removed)
         delays = [0] * (len(self._steps.waits.row) + 2)  # the last one is for other threads: none
-        delays[0], done = self._request.start_ns, 0
+        delays[0] = self._request.start_ns
         for number, (works, awaited, stream, at, own, tail) in enumerate(waits):
-            if works > done:
-                streams.run(islice(work, works - done), delays)
-                done = works
+            work.run(works, streams, delays)
             ready = streams.ready(awaited, stream)
             delays[number + 1] = max(delays[number] + own, ready + tail - at)
-        streams.run(work, delays)
+        work.run(len(self._steps.work.place), streams, delays)
         end = delays[-2] + int(clock[-2])
         return end + self._left_over(streams, end) - self._request.start_ns
 
@@ -81,6 +81,16 @@ class Replay:
     @cached_property
     def _steps(self) -> Steps:
         return steps_of(self._waits, self._request)
+
+    @cached_property
+    def _chains(self) -> dict[int, Chains]:
+        """The stretches between two waits that can be replayed at once, by their begin."""
+        work = self._steps.work
+        edges = np.unique(np.concatenate([[0], self._steps.waits.works, [len(work.place)]]))
+        pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+        lane = self._links.lane[work.place]
+        found = {begin: chains_of(work, lane, begin, end) for begin, end in pairs}
+        return {begin: chains for begin, chains in found.items() if chains is not None}
 
     def _host_clock(self, removed: Intervals) -> Int64Array:
         """The host's own work before each of its steps; last a 0, for the steps of others."""
@@ -102,11 +112,11 @@ class Replay:
         theirs = waits.works, waits.awaited, waits.stream
         return [one.tolist() for one in mine], [one.tolist() for one in theirs]
 
-    def _work(self, clock: Int64Array, durations: Int64Array | None) -> Iterator[tuple[int, ...]]:
+    def _work(self, clock: Int64Array, durations: Int64Array | None) -> _WorkInOrder:
         links, work = self._links, self._steps.work
         times = links.end - links.start if durations is None else durations
         launched = clock[work.launch] + work.after_launch
-        return zip(*self._unchanged[0], launched.tolist(), times[work.place].tolist(), strict=True)
+        return _WorkInOrder(work, self._unchanged[0], self._chains, launched, times[work.place])
 
     def _waits_with(self, clock: Int64Array, removed: frozenset[int]) -> Iterator[tuple[int, ...]]:
         waits = self._steps.waits
@@ -125,6 +135,38 @@ class Replay:
         return max(max(streams.last.values()) - end - left, 0)
 
 
+class _WorkInOrder:
+    """The request's work in one replay, gone through once."""
+
+    def __init__(
+        self,
+        work: Work,
+        unchanged: list[list[int]],
+        chains: dict[int, Chains],
+        launched: Int64Array,
+        times: Int64Array,
+    ) -> None:
+        """``launched`` is without the host's delay."""
+        self._waits_before, self._chains = work.waits_before, chains
+        self._launched, self._times = launched, times
+        self._pieces = zip(*unchanged, launched.tolist(), times.tolist(), strict=True)
+        self._done = 0
+
+    def run(self, until: int, streams: _Streams, delays: list[int]) -> None:
+        """Go on to this piece; ``delays`` are the host's after each wait so far."""
+        if until <= self._done:
+            return
+        pieces, chains = islice(self._pieces, until - self._done), self._chains.get(self._done)
+        mine = slice(self._done, until)
+        self._done = until
+        if chains is None:
+            streams.run(pieces, delays)
+            return
+        deque(pieces, maxlen=0)
+        launched = np.array(delays)[self._waits_before[mine]] + self._launched[mine]
+        chains.run(launched, self._times[mine], streams.ended, streams.last)
+
+
 class _Streams:
     """The device's clocks in one replay."""
 
@@ -135,7 +177,7 @@ class _Streams:
         """When the last work on each stream ends."""
 
     def run(self, work: Iterable[tuple[int, ...]], delays: list[int]) -> None:
-        """Go through some more work; ``delays`` are the host's after each wait so far."""
+        """Go through some more work, piece by piece."""
         ended, last = self.ended, self.last
         for place, lane, waits, before, lag, told, told_lag, launched, time in work:
             start = delays[waits] + launched  # no `max`: this is where replays spend their time

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infprof.profiler.gpu_table import lookup
 from infprof.profiler.recording import Gpu, Machine
@@ -34,11 +34,14 @@ class HostLink:
 
 
 def host_link(machine: Machine) -> HostLink:
-    """The slowest link among the machine's GPUs: a copy does not tell which one it went over."""
+    """As measured on the machine, else the slowest link among its GPUs: a copy does not tell which
+    one it went over."""
     links = [_link_of(gpu) for gpu in machine.gpus]
     if not links:
         return HostLink(UNKNOWN_LINK_BYTES_PER_S, known=False, coherent=False)
-    return min(links, key=lambda link: link.bytes_per_s)
+    slowest = min(links, key=lambda link: link.bytes_per_s)
+    measured = machine.calibration and machine.calibration.copy_bytes_per_s.get("h2d.pinned")
+    return replace(slowest, bytes_per_s=int(measured), known=True) if measured else slowest
 
 
 def _link_of(gpu: Gpu) -> HostLink:

@@ -32,6 +32,7 @@ import numpy as np
 
 from infprof.profiler import names
 from infprof.profiler.events import Kind
+from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
@@ -78,7 +79,8 @@ def _bytes(evidence: Evidence, copies: Rows) -> int:
 def _pageable(evidence: Evidence, copies: Rows, link: HostLink) -> Finding:
     size = _bytes(evidence, copies)
     calls = evidence.timeline.launch_of[copies]
-    rows = np.concatenate([copies, calls[calls >= 0]]).astype(np.intp)
+    calls = calls[calls >= 0].astype(np.intp)
+    rows = np.concatenate([copies, calls])
     spent = evidence.exposed_part_ns(rows, "h2d.copy", "h2d.staging")
     stays = link.wire_ns(size)
     high = max(spent - stays, 0)
@@ -94,7 +96,18 @@ def _pageable(evidence: Evidence, copies: Rows, link: HostLink) -> Finding:
         saving=Saving(low, high, "B" if link.known else "C"),
         fix=FIX,
         where=evidence.top(rows),
+        change=_pinned(evidence, copies, calls, stays),
     )
+
+
+def _pinned(evidence: Evidence, copies: Rows, calls: Rows, stays_ns: int) -> Change | None:
+    """The copies as quick as the link, and calls that neither stage them nor wait for them."""
+    taken = evidence.per_request(int(evidence.timeline.durations(copies).sum()))
+    copied = evidence.shorter((copies, max(1 - stays_ns / max(taken, 1), 0.0)))
+    if copied is None:
+        return None
+    staging = evidence.timeline.busy(calls)
+    return copied.and_also(Change(None, staging, frozenset(calls.tolist())))
 
 
 def _pinned_per_request(evidence: Evidence) -> Iterator[Finding]:

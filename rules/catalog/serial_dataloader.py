@@ -85,15 +85,21 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 def hideable_ns(evidence: Evidence, loading_ns: int) -> int:
     """How much of the loading workers on all usable cores could hide behind the rest at best.
 
-    A worker on the only core would merely take turns with the model.
+    A worker on the only core would merely take turns with the model, and so it does where two
+    threads were measured to advance no faster than one.
     """
-    cores = evidence.header.machine.cpu.usable
+    machine = evidence.header.machine
+    cores = machine.cpu.usable
     if cores is None:
         return loading_ns
     if cores < 2:
         return 0
     rest_ns = evidence.wall_ns - loading_ns
-    return loading_ns - max(0, -(-loading_ns // cores) - rest_ns)
+    after_ns = max(rest_ns, -(-loading_ns // cores))
+    if machine.calibration is not None and machine.calibration.cores is not None:
+        busy_ns = loading_ns + (rest_ns if evidence.device_use == "unused" else 0)
+        after_ns = max(after_ns, int(busy_ns / machine.calibration.cores))
+    return max(evidence.wall_ns - after_ns, 0)
 
 
 def workers_for(evidence: Evidence, loading_ns: int) -> int:

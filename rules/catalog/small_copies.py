@@ -29,6 +29,7 @@ import numpy as np
 
 from infprof.profiler import names
 from infprof.profiler.events import Flag, Kind
+from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
@@ -58,7 +59,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 def _finding(evidence: Evidence, direction: str, copies: Rows) -> Finding:
     median = float(np.median(evidence.timeline.events.size_bytes[copies]))
     calls = evidence.timeline.launch_of[copies]
-    rows = np.concatenate([copies, calls[calls >= 0]]).astype(np.intp)
+    calls = calls[calls >= 0].astype(np.intp)
+    rows = np.concatenate([copies, calls])
     moving = evidence.exposed_part_ns(copies, f"{direction}.copy")
     spent = evidence.exposed_part_ns(rows, direction, "python.launch")
     count = len(copies) / evidence.requests
@@ -75,7 +77,17 @@ def _finding(evidence: Evidence, direction: str, copies: Rows) -> Finding:
         saving=Saving(_but_one(moving, count) if to_device else 0, _but_one(spent, count), "B"),
         fix=PACK_INPUTS if to_device else COLLECT_RESULTS,
         where=evidence.top(rows),
+        change=_packed(evidence, copies, calls, count),
     )
+
+
+def _packed(evidence: Evidence, copies: Rows, calls: Rows, count: float) -> Change | None:
+    """Each request's copies and calls, all but the first of the recording."""
+    copied = evidence.shorter((copies, (count - 1) / count))
+    if copied is None:
+        return None
+    later = calls[1:]
+    return copied.and_also(Change(None, evidence.timeline.busy(later), frozenset(later.tolist())))
 
 
 def _but_one(time_ns: int, count: float) -> int:
