@@ -64,7 +64,8 @@ class Replay:
         delays = [0] * (len(self._steps.waits.row) + 2)  # the last one is for other threads: none
         delays[0] = self._request.start_ns
         for number, (works, awaited, stream, at, own, tail) in enumerate(waits):
-            work.run(works, streams, delays)
+            if works > work.done:
+                work.run(works, streams, delays)
             ready = streams.ready(awaited, stream)
             delays[number + 1] = max(delays[number] + own, ready + tail - at)
         work.run(len(self._steps.work.place), streams, delays)
@@ -150,15 +151,14 @@ class _WorkInOrder:
         self._waits_before, self._chains = work.waits_before, chains
         self._launched, self._times = launched, times
         self._pieces = zip(*unchanged, launched.tolist(), times.tolist(), strict=True)
-        self._done = 0
+        self.done = 0
+        """How many pieces it went through."""
 
     def run(self, until: int, streams: _Streams, delays: list[int]) -> None:
         """Go on to this piece; ``delays`` are the host's after each wait so far."""
-        if until <= self._done:
-            return
-        pieces, chains = islice(self._pieces, until - self._done), self._chains.get(self._done)
-        mine = slice(self._done, until)
-        self._done = until
+        pieces, chains = islice(self._pieces, until - self.done), self._chains.get(self.done)
+        mine = slice(self.done, until)
+        self.done = until
         if chains is None:
             streams.run(pieces, delays)
             return
