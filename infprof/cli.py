@@ -195,6 +195,35 @@ def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> 
 
 
 @main.command()
+@click.argument("target", metavar="URL")
+@click.option(
+    "--duration",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1, max=3600),
+    help="Watch for so many seconds.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("infprof-report"),
+    show_default=True,
+    help="Folder for report.html, report.json and recording/.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@_one_line_errors
+def attach(target: str, duration: float, out: Path, as_json: bool) -> None:
+    """Watch a live serving engine by the metrics page it has at URL.
+
+    Works with vLLM, SGLang, TGI and Triton, as in: infprof attach http://localhost:8000
+    """
+    from infprof.attaching import attach_and_report
+
+    attach_and_report(target, duration, out, as_json)
+
+
+@main.command()
 @click.argument("rule", required=False)
 @_one_line_errors
 def rules(rule: str | None) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from infprof.profiler.breakdown import explain
 from infprof.profiler.device import device_facts
+from infprof.profiler.explain import explain
 from infprof.profiler.latency import measure_latency
 from infprof.profiler.recording import Recording
 from infprof.profiler.timeline import Timeline

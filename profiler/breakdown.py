@@ -117,12 +117,6 @@ class Breakdown:
         return union(joined([one.exposed(*prefixes) for one in self.requests]))
 
 
-def explain(timeline: Timeline) -> Breakdown:
-    """The best breakdown that the recording allows."""
-    paths = CriticalPaths(timeline)
-    return by_critical_path(timeline, paths) if paths.are_known else by_occupancy(timeline)
-
-
 def by_occupancy(timeline: Timeline) -> Breakdown:
     """Blame by priority: works on any events, also where launches and kernels are not linked."""
     claims = _Claims(timeline)

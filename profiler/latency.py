@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.recording import Phase, Recording
+from infprof.profiler.serving.served import Served, Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ class Latency:
 
 def measure_latency(recording: Recording) -> Latency:
     """Read the requests table. Failed requests count: a user waited for them too."""
+    told = recording.header.served
+    if told is not None and not len(recording.requests):
+        return _of_served(told)
     table = recording.requests
     walls = table.end_ns - table.start_ns
     plain = walls[table.phase == Phase.PLAIN]
@@ -57,6 +61,23 @@ def measure_latency(recording: Recording) -> Latency:
         cold_ns=int(cold[0]) if len(cold) else None,
         traced_p50_ns=_percentile(traced, 50),
         spread=(p75 - p25) / p50 if p50 and p75 is not None and p25 is not None else None,
+    )
+
+
+def _of_served(told: Served) -> Latency:
+    request = told.times.get("request") or Times(count=0, mean_ns=0)
+    seconds = (told.window_ns or 0) / 1e9
+    return Latency(
+        requests=request.count,
+        walls_ns=np.zeros(0, np.int64),
+        mean_ns=request.mean_ns if request.count else None,
+        p50_ns=request.p50_ns,
+        p95_ns=request.p95_ns,
+        p99_ns=request.p99_ns,
+        throughput_per_s=request.count / seconds if seconds else None,
+        cold_ns=None,
+        traced_p50_ns=None,
+        spread=None,
     )
 
 

@@ -20,6 +20,7 @@ from infprof.profiler.calibration import Calibration as Calibration
 from infprof.profiler.events import NO_EVENTS, Events
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.phase import Phase as Phase
+from infprof.profiler.serving.served import Served as Served
 from infprof.profiler.stacks import NO_STACKS, Stacks
 
 SCHEMA = "infprof.recording/1"
@@ -147,6 +148,8 @@ class Header(_Model):
     """Where the program calls its models, again and again: indices of sampled calls."""
     cuts: list[str] = Field(default_factory=list)
     """How the input was incomplete, in words."""
+    served: Served | None = None
+    """What a serving engine told of itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from infprof.profiler.events import STAGES
-from infprof.reports import facts, phrases, roofline_words, wording
+from infprof.reports import facts, phrases, roofline_words, serving_words, wording
 from infprof.reports.report import Report
 from infprof.reports.request_paths import slowest_in_words
 
@@ -57,6 +57,7 @@ def render(report: Report) -> str:
             facts=facts,
             phrases=phrases,
             roofline=roofline_words,
+            serving=serving_words,
             slowest_in_words=slowest_in_words,
             open_findings=OPEN_FINDINGS,
             shown_charts=SHOWN_CHARTS,

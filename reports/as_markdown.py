@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from infprof.reports import facts, phrases, roofline_words, wording
+from infprof.reports import facts, phrases, roofline_words, serving_words, wording
 from infprof.reports.report import FindingRow, Report
 from infprof.reports.request_paths import slowest_in_words
 
@@ -47,6 +47,7 @@ def _lines(report: Report) -> Iterator[str]:
     figures = facts.latency(report.latency)
     yield from _table([label for label, _ in figures], [[value for _, value in figures]])
     yield escaped(phrases.requests(report.latency))
+    yield from _serving(report)
     yield from _stages(report)
     yield from _code(report)
     yield from _findings(report)
@@ -70,6 +71,21 @@ def _quality(report: Report) -> Iterator[str]:
     if cost:
         yield escaped(cost)
         yield ""
+
+
+def _serving(report: Report) -> Iterator[str]:
+    found = report.serving
+    if found is None:
+        return
+    yield from _heading(serving_words.TITLE)
+    yield escaped(serving_words.sentence(found))
+    yield ""
+    if serving_words.rows(found):
+        yield from _table(
+            list(serving_words.COLUMNS), [list(row) for row in serving_words.rows(found)]
+        )
+    for label, value in serving_words.figures(found):
+        yield f"- {escaped(label)}: {escaped(value)}"
 
 
 def _stages(report: Report) -> Iterator[str]:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infprof.profiler.events import STAGES
-from infprof.reports import facts, phrases, roofline_words, wording
+from infprof.reports import facts, phrases, roofline_words, serving_words, wording
 from infprof.reports.report import BreakdownRow, FindingRow, Report, StageRow
 from infprof.reports.request_paths import slowest_in_words
 
@@ -72,6 +72,7 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield from _quality(report)
     yield ""
     yield _latency(report)
+    yield from _serving(report)
     yield from _stages(report.breakdown, phrases.absent(report), width)
     yield from _slowest(report)
     yield from _code(report)
@@ -113,6 +114,25 @@ def _stages(rows: BreakdownRow, absent: str | None, width: int) -> Iterator[Rend
     yield table
     if absent:
         yield Text(absent, "dim")
+
+
+def _serving(report: Report) -> Iterator[RenderableType]:
+    found = report.serving
+    if found is None:
+        return
+    yield ""
+    yield Text(f"{serving_words.TITLE}: {serving_words.sentence(found)}")
+    rows = serving_words.rows(found)
+    if rows:
+        table = Table.grid(padding=(0, 2))
+        for place, _ in enumerate(serving_words.COLUMNS):
+            table.add_column(justify="right" if place else "left")
+        table.add_row(*(Text(column, "dim") for column in serving_words.COLUMNS))
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        yield _indented(table)
+    for label, value in serving_words.figures(found):
+        yield _indented(Text(f"{label}: {value}"))
 
 
 def _slowest(report: Report) -> Iterator[RenderableType]:

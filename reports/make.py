@@ -65,6 +65,7 @@ def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
             for one in verdicts
         ],
         flame=flame(evidence),
+        serving=header.served,
         charts=charts(evidence.recording),
         missing={**header.missing, **limits.missing},
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from infprof.reports import wording
 from infprof.reports.report import OutlookRow
-from infprof.reports.sentence import activity
+from infprof.reports.sentence import activity, subject
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Finding
@@ -16,7 +16,7 @@ from infprof.rules.outlook import outlook
 def outlooks(evidence: Evidence, found: list[tuple[str, Finding]]) -> Iterator[OutlookRow]:
     """After the first fix, and after all of them."""
     findings = [one for _, one in found if evidence.share(one.saving.high_ns) >= GATE_SHARE]
-    who = "a request" if len(evidence.recording.requests) else "the program in this trace"
+    who = subject(evidence)
     for count in sorted({min(len(findings), 1), len(findings)} - {0}):
         after = outlook(evidence, findings[:count])
         share = after.wall_ns / evidence.wall_ns

@@ -99,7 +99,7 @@ def _limits(evidence: Evidence) -> list[Note]:
         why = evidence.header.missing.get("kernels", "no device activity was recorded")
         text = f"The GPU's work is not in the recording, so waits for it cannot be told: {why}."
         found.append(Note(code="no-device-activity", text=text))
-    if not evidence.timeline.traced:
+    if not evidence.timeline.traced and evidence.header.served is None:
         text = "No request ran under the tracer, so only declared stages are known."
         found.append(Note(code="untraced", text=text))
     return [

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticSerializationError
 
+from infprof.profiler.serving.served import Served
 from infprof.reports.roofline_models import Roofline
 
 SCHEMA = "infprof.report/1"
@@ -258,6 +259,8 @@ class Report(_Model):
     flame: list[FlameStage] = Field(default_factory=list)
     """Empty where no stacks were sampled: ``missing`` says why. The main stage comes first."""
     charts: list[Chart] = Field(default_factory=list)
+    serving: Served | None = None
+    """What a serving engine told of itself."""
     missing: dict[str, str] = Field(default_factory=dict)
     """What was not measured, and why."""
 

@@ -62,7 +62,8 @@ def sentence(evidence: Evidence, found: list[tuple[str, Finding]]) -> VerdictSen
     doubt = _doubt(evidence, stages, stage)
     if stage == "python" and found and found[0][0] == "warmup-in-window":
         limit, activity = "warm-up", "on a one-time warm-up"
-    who = "A request" if len(evidence.recording.requests) else "The program in this trace"
+    who = subject(evidence)
+    who = f"{who[0].upper()}{who[1:]}"
     time = wording.ms(time_ns / 1e6)
     text = f"{who} spends {wording.share(share)} of its time "
     text += f"({time} of {wording.ms(evidence.wall_ns / 1e6)}) {activity}{_mostly(evidence, stage)}"
@@ -72,6 +73,12 @@ def sentence(evidence: Evidence, found: list[tuple[str, Finding]]) -> VerdictSen
     return VerdictSentence(
         stage=stage, share=share, limit=limit, sentence=f"{text} {_advice(evidence, found)}"
     )
+
+
+def subject(evidence: Evidence) -> str:
+    """Who takes the time that is explained."""
+    is_known = len(evidence.recording.requests) or evidence.header.served is not None
+    return "a request" if is_known else "the program in this trace"
 
 
 def _limiting(evidence: Evidence, stages: dict[str, int]) -> tuple[str, int, str, str]:
@@ -103,6 +110,8 @@ def activity(evidence: Evidence, stage: str) -> str:
 
 def _limit(evidence: Evidence, stage: str) -> tuple[str, str]:
     if stage == "compute":
+        if evidence.header.served is not None:
+            return "compute-bound", "in the model"
         where = "the GPU" if evidence.timeline.has_device else "the CPU"
         return "compute-bound", f"computing on {where}"
     if stage == "python" and evidence.timeline.has_device:

@@ -54,6 +54,8 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidenc
     needs = tuple(getattr(module, "NEEDS", ()))
     if "device" in needs and evidence.device_use == "unused":
         return Verdict(rule, Outcome.CLEAR, f"{DOES_NOT_APPLY}: no work ran on a GPU")
+    if "served" in needs and evidence.header.served is None:
+        return Verdict(rule, Outcome.CLEAR, f"{DOES_NOT_APPLY}: no serving engine was watched")
     missing = next(filter(None, (evidence.lacks(need) for need in needs)), None)
     if missing is not None:
         return Verdict(rule, Outcome.UNKNOWN, missing)
@@ -61,6 +63,8 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidenc
         return Verdict(
             rule, Outcome.UNKNOWN, "no request was recorded, so there is no wall to explain"
         )
+    if "served" not in needs and not evidence.timeline.requests:
+        return Verdict(rule, Outcome.UNKNOWN, evidence.header.missing.get("requests", ""))
     exempt = bool(getattr(module, "ALWAYS_REPORT", False))
     try:
         found = (_replayed(evidence, one, exempt) for one in module.check(evidence))

@@ -24,7 +24,15 @@ from infprof.rules.finding import Where
 from infprof.rules.replays import Replays
 
 Need = Literal[
-    "device", "ops", "shapes", "requests", "latency", "gpu_samples", "host_samples", "stacks"
+    "device",
+    "ops",
+    "shapes",
+    "requests",
+    "latency",
+    "gpu_samples",
+    "host_samples",
+    "stacks",
+    "served",
 ]
 
 
@@ -197,6 +205,7 @@ class Evidence:
                 any(one.source == "host" for one in header.series),
                 header.missing.get("host", "the host was not sampled"),
             ),
+            "served": (header.served is not None, "no serving engine told anything"),
             "stacks": (
                 bool(self.timeline.samples.of_requests.any()),
                 header.missing.get("stacks", "no stacks were sampled while requests ran"),

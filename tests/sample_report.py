@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from infprof.profiler.serving.served import Served, Times
 from infprof.reports.report import (
     BreakdownRow,
     Chart,
@@ -85,6 +86,14 @@ def sample() -> Report:
         verdicts=[VerdictRow(rule=row[0], outcome="FOUND") for row in FINDINGS] + VERDICTS,
         flame=_flame(),
         charts=charts(),
+        serving=Served(
+            engine="vLLM",
+            models=["opt-125m"],
+            window_ns=10_000_000_000,
+            times={"request": Times(count=40, mean_ns=2_000_000_000, p50_ns=1_900_000_000)},
+            counts={"requests": 40, "preemptions": 2},
+            gauges={"running": [4.0, 6.0], "kv_use": [0.5, 0.7]},
+        ),
         missing={
             "stacks": "py-spy may not look into this process (ptrace is restricted)",
             "gpu.power": "the driver does not report power on this instance",
