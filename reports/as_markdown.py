@@ -46,7 +46,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _quality(report)
     figures = facts.latency(report.latency)
     yield from _table([label for label, _ in figures], [[value for _, value in figures]])
-    yield escaped(phrases.requests(report.latency))
+    yield escaped(phrases.requests(report))
     yield from _serving(report)
     yield from _stages(report)
     yield from _code(report)

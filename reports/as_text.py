@@ -94,7 +94,7 @@ def _quality(report: Report) -> Iterator[RenderableType]:
 
 def _latency(report: Report) -> Text:
     if not report.latency.requests:
-        return Text(phrases.requests(report.latency))
+        return Text(phrases.requests(report))
     lines = (f"{label} {value}" for label, value in facts.latency(report.latency))
     return Text("  ".join(lines))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infprof.reports import wording
-from infprof.reports.report import FlameStage, Latency, Report, SavingRow, Tool
+from infprof.reports.report import FlameStage, Report, SavingRow, Tool
 from infprof.rules.engine import DOES_NOT_APPLY
 from infprof.rules.host_code import ENOUGH_SAMPLES
 
@@ -70,8 +70,11 @@ def trust(row: SavingRow) -> str:
     return f"{SAVING_BASIS[row.basis]}; {CONFIDENCE[row.confidence]}"
 
 
-def requests(latency: Latency) -> str:
+def requests(report: Report) -> str:
     """Which requests the latencies come from, and what the tracer did to the others."""
+    latency = report.latency
+    if report.serving is not None and latency.requests:
+        return f"From {wording.counted(latency.requests, 'request')}, as the engine tells."
     if not latency.requests_seen and not latency.requests:
         return "No requests are marked, so there are no latencies; all numbers are for the whole."
     if not latency.requests:
@@ -94,6 +97,9 @@ def composition(report: Report) -> str:
     rows = report.breakdown
     if not rows.requests:
         return "No request was explained, so there is no breakdown."
+    if report.serving is not None:
+        served = wording.counted(report.latency.requests, "request")
+        return f"The mean of {served}, divided as the engine divides it."
     mean = f"Mean of {wording.counted(rows.requests, 'explained request')}"
     return f"{mean}: {wording.ms(rows.wall_ms)} each. {BREAKDOWN_BASIS[report.quality.basis]}"
 

@@ -12,7 +12,7 @@ from infprof.profiler.recording import BadInput, Recording
 from infprof.profiler.serving.engines import engines
 from infprof.profiler.serving.facts import served
 from infprof.profiler.serving.page import read_page
-from infprof.reports import serving_words
+from infprof.reports import phrases, serving_words
 from tests.metrics_pages import vllm
 
 SECOND = 10**9
@@ -101,6 +101,9 @@ def test_the_report_shows_what_the_engine_tells() -> None:
     assert report.serving is not None
     assert ("whole request", "20", "2,000 ms") == serving_words.rows(report.serving)[0][:3]
     assert ("generated tokens", "250.0 a second") in serving_words.figures(report.serving)
+    assert phrases.requests(report) == "From 20 requests, as the engine tells."
+    assert phrases.composition(report).startswith("The mean of 20 requests")
+    assert report.paths == []
 
 
 def test_an_idle_server_is_not_judged() -> None:
