@@ -60,6 +60,14 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
+_folder = click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("infprof-report"),
+    show_default=True,
+    help="Folder for report.html, report.json and recording/.",
+)
 _tables = click.option(
     "--tables",
     type=click.Path(path_type=Path),
@@ -69,14 +77,7 @@ _tables = click.option(
 
 
 @main.command(context_settings={"allow_interspersed_args": False})
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("infprof-report"),
-    show_default=True,
-    help="Folder for report.html, report.json and recording/.",
-)
+@_folder
 @click.option("-m", "module", is_flag=True, help="Run a module, like python -m.")
 @click.option(
     "--warmup",
@@ -203,14 +204,7 @@ def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> 
     type=click.FloatRange(min=0.1, max=3600),
     help="Watch for so many seconds.",
 )
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("infprof-report"),
-    show_default=True,
-    help="Folder for report.html, report.json and recording/.",
-)
+@_folder
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @_one_line_errors
 def attach(target: str, duration: float, out: Path, as_json: bool) -> None:
