@@ -7,12 +7,11 @@ from pathlib import Path
 from rich.console import Console
 
 from infprof import __version__
-from infprof.diagnosis import diagnose
+from infprof.output import Output, explain
 from infprof.profiler.importers.metrics_page import recording_of
 from infprof.profiler.recording import BadInput
 from infprof.profiler.serving.scrape import MetricsPage, watch
 from infprof.reporting import say, show
-from infprof.reports.formats import render_to
 
 BETWEEN_PAGES_S = 1.0
 """Servers make a page in some milliseconds, and are asked for one every 15 s anyway."""
@@ -29,13 +28,12 @@ def attach_and_report(target: str, seconds: float, out: Path, as_json: bool) -> 
     texts, window_ns = watch(page, seconds, BETWEEN_PAGES_S)
     recording = recording_of(page.name, texts, window_ns)
     recording.header.tool_version = __version__
-    report = diagnose(recording)
+    output = Output(out)
     try:
-        recording.save(out / "recording")
-        for kind in ("html", "json"):
-            render_to(out / f"report.{kind}", report)
+        recording.save(output.recording)
+        report = explain(recording, output)
     except OSError as error:
         reason = error.strerror or str(error)
         raise BadInput(f"{out}: cannot be written ({reason}); choose another -o") from error
     show(report, as_json, Console())
-    say(f"\nReport: {out / 'report.html'}")
+    say(f"\nReport: {output.html}")

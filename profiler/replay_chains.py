@@ -7,6 +7,7 @@ up to each piece are taken off.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,18 +73,24 @@ def chains_of(work: Work, lane: npt.NDArray[np.int32], begin: int, end: int) -> 
     is_first = np.concatenate(([True], lane[order][1:] != lane[order][:-1]))
     if (follows & is_first).any():
         return None
+    is_behind_earlier = (work.before[order] != NONE) & ~follows
     waits = [
-        (which, place, lag)
-        for awaited, lags in ((work.before, work.after_before), (work.told, work.after_told))
-        for which, place, lag in zip(
-            range(len(order)), awaited[order].tolist(), lags[order].tolist(), strict=True
-        )
-        if place != NONE and not (awaited is work.before and follows[which])
+        *_waits(order, is_behind_earlier, work.before, work.after_before),
+        *_waits(order, work.told[order] != NONE, work.told, work.after_told),
     ]
     return Chains(
         order, work.place[order].tolist(), lane[order][is_first].tolist(), np.flatnonzero(is_first),
         follows, np.where(follows, work.after_before[order], 0), waits,
     )  # fmt: skip
+
+
+def _waits(
+    order: npt.NDArray[np.intp], which: npt.NDArray[np.bool_], awaited: Int64Array, lag: Int64Array
+) -> Iterator[tuple[int, int, int]]:
+    """For ``which`` of the pieces in order: the number, what it waits for, and the lag."""
+    numbers = np.flatnonzero(which)
+    mine = order[numbers]
+    return zip(numbers.tolist(), awaited[mine].tolist(), lag[mine].tolist(), strict=True)
 
 
 def _within(places: Int64Array, awaited: Int64Array) -> npt.NDArray[np.intp]:

@@ -80,10 +80,9 @@ def _serving(report: Report) -> Iterator[str]:
     yield from _heading(serving_words.TITLE)
     yield escaped(serving_words.sentence(found))
     yield ""
-    if serving_words.rows(found):
-        yield from _table(
-            list(serving_words.COLUMNS), [list(row) for row in serving_words.rows(found)]
-        )
+    rows = [list(row) for row in serving_words.rows(found)]
+    if rows:
+        yield from _table(list(serving_words.COLUMNS), rows)
     for label, value in serving_words.figures(found):
         yield f"- {escaped(label)}: {escaped(value)}"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infprof.profiler.stacks import Calls, Place
+from infprof.profiler.stacks import Calls, Place, Stacks
 from infprof.rules.call_masks import Mask, running
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Unknown
@@ -55,8 +55,7 @@ def loops(evidence: Evidence, among: Mask | None = None) -> list[Loop]:
     """The user's functions that loop in the interpreter, most samples first."""
     stacks = evidence.timeline.samples.stacks
     chosen = own_code(evidence) if among is None else own_code(evidence) & among
-    counted = Counter(stacks.call[chosen].tolist())
-    walks = [_walk(stacks.calls, call, count) for call, count in counted.items()]
+    walks = _walks(stacks, chosen)
     owned = _owned(walks, _turning(walks), _calling_models(evidence))
     found = []
     for function in {function for function, _ in owned.values()}:
@@ -75,10 +74,8 @@ def below_loops(evidence: Evidence, among: Mask) -> Mask:
     turn a sampler gets in at a call (``ranks.get(pair)``) more often than at the jump back, and the
     call looks like native work (seen: 38 % at the call, 9 % at jumps)."""
     stacks, chosen = evidence.timeline.samples.stacks, own_code(evidence) & among
-    counted = Counter(stacks.call[chosen].tolist())
-    walks = [_walk(stacks.calls, call, count) for call, count in counted.items()]
-    looping = _turning(walks).keys() - _calling_models(evidence)
-    ends = _ends(walks)
+    walks = _walks(stacks, chosen)
+    looping, ends = _turning(walks).keys() - _calling_models(evidence), _ends(walks)
     calls = [walk.call for walk in walks if any(walk.is_within(one, ends) for one in looping)]
     return chosen & np.isin(stacks.call, calls)
 
@@ -137,6 +134,11 @@ class _Walk:
 def is_turn(place: Place) -> bool:
     """Whether a loop jumps back here, or a function is entered."""
     return 0 <= place.offset <= ENTRY_OFFSET or (place.offset > 0 and place.offset % 2 == 1)
+
+
+def _walks(stacks: Stacks, chosen: Mask) -> list[_Walk]:
+    counted = Counter(stacks.call[chosen].tolist())
+    return [_walk(stacks.calls, call, count) for call, count in counted.items()]
 
 
 def _walk(calls: Calls, call: int, count: int) -> _Walk:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from infprof.profiler.importers import kineto
 from infprof.profiler.kineto import trace_file
 from infprof.profiler.kineto.document import About
+from infprof.profiler.kineto.parts import read_part
 from infprof.profiler.kineto.pieces import NotInPieces, Pieces, about_of
 from infprof.profiler.recording import BadInput, Recording
 
@@ -233,7 +234,7 @@ def test_progress_is_told_in_bytes_of_the_file(
     for data in (text, gzip.compress(text)):
         path, told = tmp_path / "trace", list[tuple[int, int]]()
         path.write_bytes(data)
-        kineto.read(path, partial(_note, told))
+        read_part(path, progress=partial(_note, told))
         assert told == sorted(told) and len(told) > 1
         assert {of for _, of in told} == {len(data)}
         assert told[-1][0] <= len(data)

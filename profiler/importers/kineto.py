@@ -12,10 +12,8 @@ from infprof.profiler.kineto.parts import Trace, joined, read_part
 from infprof.profiler.kineto.pieces import BOM, NotInPieces
 from infprof.profiler.kineto.rows import rows_of
 from infprof.profiler.kineto.times import base_of, marked_windows, span_of, times_of, windows_of
-from infprof.profiler.kineto.trace_file import Progress
 from infprof.profiler.recording import SCHEMA, BadInput, Header, Recording, Subject
 
-TELLS_PROGRESS = True
 SIGNS = (b'"traceEvents"', b'"ph"', b'"deviceProperties"', b'"baseTimeNanoseconds"')
 CURE = "record it with torch.profiler and export_chrome_trace, with work inside the window"
 
@@ -26,23 +24,23 @@ def recognises(head: bytes) -> bool:
     return start in (b"{", b"[") and any(sign in head for sign in SIGNS)
 
 
-def read(path: Path, progress: Progress | None = None) -> Recording:
+def read(path: Path) -> Recording:
     """The trace as a Recording on its own clock. Raises ``BadInput``."""
-    return recording_of(path, _parse(path, progress))
+    return recording_of(path, _parse(path))
 
 
-def _parse(path: Path, progress: Progress | None) -> Trace:
+def _parse(path: Path) -> Trace:
     try:
         try:
-            return _in_pieces(path, progress, exact=False)
+            return _in_pieces(path, exact=False)
         except NotExact:
-            return _in_pieces(path, progress, exact=True)
+            return _in_pieces(path, exact=True)
     except NotInPieces:
         return _whole(path)
 
 
-def _in_pieces(path: Path, progress: Progress | None, *, exact: bool) -> Trace:
-    return joined([read_part(path, progress=progress, exact=exact)], exact=exact)
+def _in_pieces(path: Path, *, exact: bool) -> Trace:
+    return joined([read_part(path, exact=exact)], exact=exact)
 
 
 def _whole(path: Path) -> Trace:

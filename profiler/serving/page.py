@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -18,19 +19,20 @@ class Page:
 
     def total(self, name: str) -> float | None:
         """All values of a metric together, whatever their labels; ``None`` where there is none."""
-        found = [value for _, value in self.values.get(name, []) if value == value]  # no NaN
+        found = self._known(name)
         return sum(found) if found else None
 
     def largest(self, name: str) -> float | None:
         """The largest value of a metric; ``None`` where there is none."""
-        return max(
-            (value for _, value in self.values.get(name, []) if value == value), default=None
-        )
+        return max(self._known(name), default=None)
 
     def labels(self, label: str) -> set[str]:
         """What a label says anywhere on the page."""
         rows = (row for rows in self.values.values() for row in rows)
         return {labels[label] for labels, _ in rows if label in labels}
+
+    def _known(self, name: str) -> list[float]:
+        return [value for _, value in self.values.get(name, []) if not math.isnan(value)]
 
 
 def read_page(text: str) -> Page:
