@@ -112,7 +112,7 @@ def test_one_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
         ('echo "x"; echo "Error: it rains"; echo "Stack backtrace:"', "failed: Error: it rains"),
         (":", "ended without a word"),
         ("kill -9 $$", "ended by signal 9"),
-        ("kill -2 $$; sleep 9", "before py-spy had begun"),
+        ("kill -2 $$; sleep 0.1", "before py-spy had begun"),
     ],
 )
 def test_complaints_become_one_reason(tmp_path: Path, script: str, reason: str) -> None:
