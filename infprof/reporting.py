@@ -13,6 +13,7 @@ from infprof.profiler.recording import BadInput, Recording
 from infprof.reports.as_text import print_report
 from infprof.reports.formats import formats, render_to
 from infprof.reports.report import Report
+from infprof.rules.engine import catalog
 
 
 def report_on(file: Path, read: Callable[[], Recording], out: Path | None, as_json: bool) -> None:
@@ -20,6 +21,7 @@ def report_on(file: Path, read: Callable[[], Recording], out: Path | None, as_js
     if out is not None and out.suffix.lstrip(".").lower() not in formats():
         known = ", ".join(f".{one}" for one in sorted(formats()))
         raise BadInput(f"{out}: no format for this ending; known are {known}")
+    catalog()  # imports the rules, while another process may read
     report = diagnose(read())
     if out is not None:
         try:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from infprof.profiler import names
 from infprof.profiler.call_stages import CallStages, Label
-from infprof.profiler.intervals import Int64Array, Intervals, holds, union
+from infprof.profiler.events import STAGES, Kind
+from infprof.profiler.intervals import Int64Array, Intervals, holds, innermost, union
 from infprof.profiler.recording import Recording
 from infprof.profiler.stacks import Stacks
 
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
     from infprof.profiler.timeline import Rows
 
 Mask = npt.NDArray[np.bool_]
+
+
+def _is_users(range_name: str) -> bool:
+    """Whether a range with a stage is neither around a library's entry point nor a model's call."""
+    return not names.entry_of(range_name) and names.model_call(range_name) is None
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,18 @@ class HostSamples:
 
     @cached_property
     def stage(self) -> npt.NDArray[np.object_]:
-        """One of ``STAGES`` for each sample."""
-        return self._column("stage")
+        """One of ``STAGES`` for each sample: what the user declared there, else its label's."""
+        found, events = self._column("stage"), self.recording.events
+        rows = np.flatnonzero((events.kind == Kind.RANGE) & (events.stage >= 0))
+        rows = rows[[_is_users(events.names[name]) for name in events.name[rows].tolist()]]
+        for lane in np.unique(events.lane[rows]):
+            mine = rows[events.lane[rows] == lane]
+            spans, owner = innermost(events.intervals(mine))
+            sampled = np.flatnonzero(self.lane == lane)
+            sampled = sampled[holds(spans, self.time_ns[sampled])]
+            place = np.searchsorted(spans.start, self.time_ns[sampled], side="right") - 1
+            found[sampled] = np.array(STAGES, object)[events.stage[mine[owner[place]]]]
+        return found
 
     @cached_property
     def leaf(self) -> npt.NDArray[np.object_]:

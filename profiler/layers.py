@@ -14,7 +14,7 @@ import numpy.typing as npt
 from infprof.profiler import names
 from infprof.profiler.declared import Declared, Layer, declared
 from infprof.profiler.events import Kind
-from infprof.profiler.intervals import Intervals, gaps, holds, joined
+from infprof.profiler.intervals import Intervals, gaps, holds, joined, union
 from infprof.profiler.mixture import Mixture
 from infprof.profiler.sampled_layers import sampled_leaves
 from infprof.profiler.timeline import Rows, Timeline
@@ -51,7 +51,7 @@ def layers(timeline: Timeline) -> list[Layer]:
         *_reported_overhead(timeline),
         *_calls(timeline),
         *_declared_stages(ranges),
-        *_ops(timeline),
+        *_ops(timeline, ranges),
         *_unseen_models(timeline),
         *_foreign_compute(timeline, ranges),
         *_interpreter(timeline, ranges),
@@ -149,14 +149,16 @@ def _declared_stages(found: Declared) -> list[Layer]:
     return layers
 
 
-def _ops(timeline: Timeline) -> list[Layer]:
+def _ops(timeline: Timeline, found: Declared) -> list[Layer]:
     """Ops compute on a CPU-only host; beside a GPU they mostly dispatch.
 
-    Where the code around the model's calls is known, only the model's own ops count here.
+    Where the code around the model's calls is known, only the model's own ops count here, and those
+    in ranges that were declared to compute.
     """
+    rows = timeline.by_kind[Kind.OP]
     if timeline.is_cut_by_code:
-        return _op_layers(timeline, _within_models(timeline, timeline.by_kind[Kind.OP]))
-    return _op_layers(timeline, timeline.by_kind[Kind.OP])
+        rows = rows[_within_models(timeline, rows) | _within_computing(timeline, rows, found)]
+    return _op_layers(timeline, rows)
 
 
 def _other_ops(timeline: Timeline) -> list[Layer]:
@@ -164,15 +166,26 @@ def _other_ops(timeline: Timeline) -> list[Layer]:
     return _op_layers(timeline, timeline.by_kind[Kind.OP]) if timeline.is_cut_by_code else []
 
 
-def _within_models(timeline: Timeline, rows: Rows) -> Rows:
-    """The rows that start while a model runs on their thread."""
+def _within_computing(timeline: Timeline, rows: Rows, found: Declared) -> npt.NDArray[np.bool_]:
+    """Which rows start in a range on their thread that was declared to compute."""
+    events, inside = timeline.events, np.zeros(len(rows), bool)
+    computing = np.isin(found.stage, MODEL_STAGES)
+    for lane in np.unique(found.lane[computing]):
+        mine = computing & (found.lane == lane)
+        spans = union(Intervals(found.spans.start[mine], found.spans.end[mine]))
+        inside |= (events.lane[rows] == lane) & holds(spans, events.start_ns[rows])
+    return inside
+
+
+def _within_models(timeline: Timeline, rows: Rows) -> npt.NDArray[np.bool_]:
+    """Which rows start while a model runs on their thread."""
     events, models = timeline.events, timeline.model_spans
     inside = np.zeros(len(rows), bool)
     for lane in np.unique(events.lane[models]):
         spans = timeline.busy(models[events.lane[models] == lane])
         within = holds(spans, events.start_ns[rows])
         inside |= within & (events.lane[rows] == lane)
-    return rows[inside]
+    return inside
 
 
 def _op_layers(timeline: Timeline, rows: Rows) -> list[Layer]:

@@ -100,10 +100,11 @@ def _in_time_of(plain: Evidence, traced: Evidence, finding: Finding) -> Finding:
     stage takes without."""
     if plain is traced:
         return finding
+    saving = finding.saving
     slow, quick = traced.exposed_ns(finding.stage), plain.exposed_ns(finding.stage)
-    if not slow:
+    if saving.high_ns > slow:  # it is of more than that stage
         slow, quick = traced.wall_ns, plain.wall_ns
-    part, saving = min(quick / slow, 1.0), finding.saving
+    part = min(quick / slow, 1.0)
     saving = replace(saving, low_ns=int(saving.low_ns * part), high_ns=int(saving.high_ns * part))
     why = finding.why
     if traced.wall_ns > NOTICEABLY_SLOWER * plain.wall_ns:

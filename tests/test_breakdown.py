@@ -103,6 +103,15 @@ def test_inside_a_model_call_holes_are_python() -> None:
     assert found == {"compute.cpu": 20, "python.interpreter": 4980}
 
 
+def test_ops_in_a_range_declared_to_compute_count_beside_a_model_s_own() -> None:
+    found = leaves(
+        "main: 0-100 request | main: 10-20 range nn.Module: Net | main: 12-18 op aten::mm"
+        " | main: 30-60 range compute:decode | main: 35-55 op aten::cat"
+        " | main: 70-80 op aten::sort | main: 0-100 stack 20 serve.py:11:main"
+    )
+    assert found["compute.cpu"] >= 26 and found["python.interpreter"] == 14
+
+
 def test_compute_declared_for_another_runtime_is_compute() -> None:
     assert leaves("main: 0-50 request | main: 10-50 range compute:onnxruntime") == {
         "compute.declared": 40,

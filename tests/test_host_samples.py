@@ -36,6 +36,18 @@ def test_a_sample_of_library_code_alone_has_no_user_s_call() -> None:
     assert samples.library.tolist() == ["lib/requests/api.py: get"]
 
 
+def test_what_the_user_declared_outranks_what_the_order_of_lines_says() -> None:
+    found = timeline(
+        SERVING
+        + " | main: 0-40 range compute:mine | main: 40-60 range io:PIL.open in f (serve.py:5)"
+    ).samples
+    resizing = found.leaf == "preprocess.resize"
+    declared = resizing & (found.time_ns < 40_000)
+    assert declared.any() and set(found.stage[declared]) == {"compute"}
+    assert set(found.stage[resizing & ~declared]) == {"preprocess"}
+    assert set(found.stage[found.leaf == "python.watch"]) == {"python"}  # another thread's
+
+
 def test_only_warm_requests_of_the_same_thread_count() -> None:
     samples = timeline(SERVING).samples
     caught = samples.time_ns[samples.of_requests]

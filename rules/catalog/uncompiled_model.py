@@ -65,7 +65,7 @@ FUSIBLE_OPS = frozenset(
     for name in (
         "add add_ sub mul mul_ div div_ relu relu_ gelu silu silu_ sigmoid tanh exp pow rsqrt sqrt "
         "neg clamp where hardtanh hardtanh_ hardswish hardswish_ leaky_relu softmax layer_norm "
-        "batch_norm group_norm rms_norm mean sum cat contiguous clone"
+        "batch_norm group_norm rms_norm mean sum"
     ).split()
 )
 
@@ -79,7 +79,7 @@ def _nature(name: str) -> str | None:
     """``generated`` by torch.compile, ``fusible`` by it, or neither."""
     if name.startswith("triton_"):
         return "generated"
-    light = names.kernel_family(name) in ("pointwise", "copy")
+    light = names.kernel_family(name) == "pointwise"  # copies are another rule's case
     return "fusible" if light and EAGER.search(name) and not NOT_FUSIBLE.search(name) else None
 
 
@@ -90,7 +90,7 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
     if time[compiled].sum() >= COMPILED_SHARE * time.sum() or not faster_kernels_help(evidence):
         return
     rows = kernels[(nature == "fusible") & ~compiled]
-    spent = evidence.exposed_part_ns(rows, "compute.pointwise", "compute.copy")
+    spent = evidence.exposed_part_ns(rows, "compute.pointwise")
     change = evidence.shorter((rows, 1.0))
     saving = Saving(0, evidence.saved_ns(spent, change), "C", evidence.basis)
     for finding in _judge(evidence, rows, spent, saving, "kernels"):
@@ -115,7 +115,7 @@ def _judge(
         return
     yield Finding(
         title="Compile the chains of element-wise work that still run eagerly",
-        why=f"{count:.0f} element-wise, normalisation and copy {what} per request take "
+        why=f"{count:.0f} element-wise and normalisation {what} per request take "
         f"{spent / 1e6:.2f} ms ({100 * evidence.share(spent):.0f} % of the wall, "
         f"{100 * spent / computing:.0f} % of the compute), each reading and writing its tensors "
         "in full.",

@@ -7,9 +7,9 @@ from dataclasses import replace
 from infprof.profiler.recording import Recording, Window
 from infprof.profiler.timeline import Timeline
 from infprof.profiler.untraced import untraced
-from infprof.rules.engine import judge
+from infprof.rules.engine import _in_time_of, judge
 from infprof.rules.evidence import Evidence
-from infprof.rules.finding import Finding, Outcome
+from infprof.rules.finding import Finding, Fix, Outcome, Saving
 from tests.build import recording
 from tests.rules.judge import evidence_of
 
@@ -69,3 +69,18 @@ def test_without_untraced_requests_the_traced_ones_count() -> None:
     assert untraced(Timeline(alone)) is None
     (verdict,) = (v for v in judge(evidence_of(alone)) if v.rule == "uncompiled-model")
     assert verdict.findings[0].saving.high_ns == 240_000
+
+
+def test_a_saving_of_more_than_its_stage_is_told_in_the_time_of_the_whole() -> None:
+    traced, plain = (evidence_of(recording(text, gpus=())) for text in (WHOLE, QUICK))
+    saving = Saving(0, 90_000, "C")  # of the 100 us under the tracer 20 are of its stage
+    finding = _in_time_of(plain, traced, replace(ANY, stage="compute", saving=saving))
+    assert finding.saving.high_ns == 36_000  # of 40: 9 tenths, as there
+
+
+WHOLE = "main: 0-100 request | main: 0-20 op aten::mm | main: 20-100 range python:other"
+QUICK = "main: 0-40 request | main: 0-30 op aten::mm | main: 30-40 range python:other"
+ANY = Finding(
+    title="t", why="w", stage="compute", saving=Saving(0, 0, "C"),
+    fix=Fix(text="t", code="", risk="r", references=()),
+)  # fmt: skip
