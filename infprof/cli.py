@@ -185,7 +185,8 @@ def _parts(call: str) -> tuple[str, str]:
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @_one_line_errors
 def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> None:
-    """Explain a recording of infprof's, or a torch.profiler trace (plain or gzipped)."""
+    """Explain a recording of infprof's, a torch.profiler trace (plain or gzipped), a saved metrics
+    page, or the result of a load generator."""
     from infprof.reading_ahead import reading_ahead
 
     with _no_collection(), reading_ahead(file) as read:

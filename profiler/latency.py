@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infprof.profiler.intervals import Int64Array
+from infprof.profiler.loads.load import Load, PhaseTimes
 from infprof.profiler.recording import Phase, Recording
 from infprof.profiler.serving.served import Served, Times
 
@@ -45,6 +46,8 @@ def measure_latency(recording: Recording) -> Latency:
     told = recording.header.served
     if told is not None and not len(recording.requests):
         return _of_served(told)
+    if recording.header.tells_only_of_load and recording.header.load is not None:
+        return _of_load(recording.header.load)
     table = recording.requests
     walls = table.end_ns - table.start_ns
     plain = walls[table.phase == Phase.PLAIN]
@@ -75,6 +78,23 @@ def _of_served(told: Served) -> Latency:
         p95_ns=request.p95_ns,
         p99_ns=request.p99_ns,
         throughput_per_s=request.count / seconds if seconds else None,
+        cold_ns=None,
+        traced_p50_ns=None,
+        spread=None,
+    )
+
+
+def _of_load(told: Load) -> Latency:
+    """As the clients saw it. A sweep has no latency of its own, each of its levels has."""
+    request = told.times.get("request") or PhaseTimes()
+    return Latency(
+        requests=request.count or 0,
+        walls_ns=np.zeros(0, np.int64),
+        mean_ns=request.mean_ns,
+        p50_ns=request.p50_ns,
+        p95_ns=request.p95_ns,
+        p99_ns=request.p99_ns,
+        throughput_per_s=told.achieved_per_s,
         cold_ns=None,
         traced_p50_ns=None,
         spread=None,

@@ -19,6 +19,7 @@ from infprof.profiler.bad_input import BadInput as BadInput
 from infprof.profiler.calibration import Calibration as Calibration
 from infprof.profiler.events import NO_EVENTS, Events
 from infprof.profiler.intervals import Int64Array
+from infprof.profiler.loads.load import Load as Load
 from infprof.profiler.phase import Phase as Phase
 from infprof.profiler.serving.served import Served as Served
 from infprof.profiler.stacks import NO_STACKS, Stacks
@@ -111,7 +112,7 @@ class Series(_Model):
 class Subject(_Model):
     """What was looked at."""
 
-    kind: Literal["run", "attach", "trace", "profile"]
+    kind: Literal["run", "attach", "trace", "profile", "load"]
     name: str
     command: list[str] = Field(default_factory=list)
     """Redacted command line."""
@@ -150,6 +151,13 @@ class Header(_Model):
     """How the input was incomplete, in words."""
     served: Served | None = None
     """What a serving engine told of itself."""
+    load: Load | None = None
+    """What a load generator measured from outside."""
+
+    @property
+    def tells_only_of_load(self) -> bool:
+        """Whether nothing was seen of the server itself."""
+        return self.subject.kind == "load"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from infprof.profiler.events import STAGES
-from infprof.reports import facts, phrases, roofline_words, serving_words, wording
+from infprof.reports import facts, load_words, phrases, roofline_words, serving_words, wording
 from infprof.reports.report import Report
 from infprof.reports.request_paths import slowest_in_words
 
@@ -58,6 +58,7 @@ def render(report: Report) -> str:
             phrases=phrases,
             roofline=roofline_words,
             serving=serving_words,
+            load=load_words,
             slowest_in_words=slowest_in_words,
             open_findings=OPEN_FINDINGS,
             shown_charts=SHOWN_CHARTS,

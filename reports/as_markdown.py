@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from infprof.reports import facts, phrases, roofline_words, serving_words, wording
+from infprof.reports import facts, load_words, phrases, roofline_words, serving_words, wording
 from infprof.reports.report import FindingRow, Report
 from infprof.reports.request_paths import slowest_in_words
 
@@ -48,6 +48,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _table([label for label, _ in figures], [[value for _, value in figures]])
     yield escaped(phrases.requests(report))
     yield from _serving(report)
+    yield from _load(report)
     yield from _stages(report)
     yield from _code(report)
     yield from _findings(report)
@@ -84,6 +85,19 @@ def _serving(report: Report) -> Iterator[str]:
     if rows:
         yield from _table(list(serving_words.COLUMNS), rows)
     for label, value in serving_words.figures(found):
+        yield f"- {escaped(label)}: {escaped(value)}"
+
+
+def _load(report: Report) -> Iterator[str]:
+    found = report.load
+    if found is None:
+        return
+    yield from _heading(load_words.TITLE)
+    yield escaped(load_words.sentence(found))
+    yield ""
+    for columns, rows in load_words.tables(found):
+        yield from _table(list(columns), [[escaped(cell) for cell in row] for row in rows])
+    for label, value in load_words.figures(found):
         yield f"- {escaped(label)}: {escaped(value)}"
 
 

@@ -7,7 +7,7 @@ written out instead.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infprof.profiler.events import STAGES
-from infprof.reports import facts, phrases, roofline_words, serving_words, wording
+from infprof.reports import facts, load_words, phrases, roofline_words, serving_words, wording
 from infprof.reports.report import BreakdownRow, FindingRow, Report, StageRow
 from infprof.reports.request_paths import slowest_in_words
 
@@ -73,6 +73,7 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield ""
     yield _latency(report)
     yield from _serving(report)
+    yield from _load(report)
     yield from _stages(report.breakdown, phrases.absent(report), width)
     yield from _slowest(report)
     yield from _code(report)
@@ -122,17 +123,34 @@ def _serving(report: Report) -> Iterator[RenderableType]:
         return
     yield ""
     yield Text(f"{serving_words.TITLE}: {serving_words.sentence(found)}")
-    rows = serving_words.rows(found)
-    if rows:
-        table = Table.grid(padding=(0, 2))
-        for place, _ in enumerate(serving_words.COLUMNS):
-            table.add_column(justify="right" if place else "left")
-        table.add_row(*(Text(column, "dim") for column in serving_words.COLUMNS))
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        yield _indented(table)
+    yield from _measured(serving_words.COLUMNS, serving_words.rows(found))
     for label, value in serving_words.figures(found):
         yield _indented(Text(f"{label}: {value}"))
+
+
+def _load(report: Report) -> Iterator[RenderableType]:
+    found = report.load
+    if found is None:
+        return
+    yield ""
+    yield Text(f"{load_words.TITLE}: {load_words.sentence(found)}")
+    for columns, rows in load_words.tables(found):
+        yield from _measured(columns, rows)
+    for label, value in load_words.figures(found):
+        yield _indented(Text(f"{label}: {value}"))
+
+
+def _measured(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[RenderableType]:
+    """A table of times, names to the left."""
+    if not rows:
+        return
+    table = Table.grid(padding=(0, 2))
+    for place, _ in enumerate(columns):
+        table.add_column(justify="right" if place else "left")
+    table.add_row(*(Text(column, "dim") for column in columns))
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    yield _indented(table)
 
 
 def _slowest(report: Report) -> Iterator[RenderableType]:

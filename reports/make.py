@@ -66,6 +66,7 @@ def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
         ],
         flame=flame(evidence),
         serving=header.served,
+        load=header.load,
         charts=charts(evidence.recording),
         missing={**header.missing, **limits.missing},
     )
@@ -229,4 +230,6 @@ def _severity(share: float) -> Severity:
 
 def _speedup(wall_ns: int, saved_ns: int) -> float:
     """Old wall over new wall; saving the whole wall counts as a thousandfold, not as infinite."""
+    if not saved_ns:
+        return 1.0
     return wall_ns / max(wall_ns - saved_ns, wall_ns / 1000, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infprof.reports import wording
+from infprof.reports import load_words, wording
 from infprof.reports.report import FlameStage, Report, SavingRow, Tool
 from infprof.rules.engine import DOES_NOT_APPLY
 from infprof.rules.host_code import ENOUGH_SAMPLES
@@ -75,6 +75,8 @@ def requests(report: Report) -> str:
     latency = report.latency
     if report.serving is not None and latency.requests:
         return f"From {wording.counted(latency.requests, 'request')}, as the engine tells."
+    if report.subject.kind == "load" and report.load is not None:
+        return load_words.requests(report.load)
     if not latency.requests_seen and not latency.requests:
         return "No requests are marked, so there are no latencies; all numbers are for the whole."
     if not latency.requests:
@@ -95,6 +97,8 @@ def requests(report: Report) -> str:
 def composition(report: Report) -> str:
     """What the stage bar shows."""
     rows = report.breakdown
+    if report.subject.kind == "load" and report.load is not None:
+        return load_words.composition(report.load)
     if not rows.requests:
         return "No request was explained, so there is no breakdown."
     if report.serving is not None:

@@ -45,10 +45,11 @@ def lowered(confidence: Confidence, quality: Quality) -> Confidence:
 
 def judge_quality(evidence: Evidence) -> Quality:
     """``invalid`` where nothing could be explained, ``limited`` where a note must be read first."""
-    limits = [*_limits(evidence), *_losses(evidence)]
-    level = "limited" if limits else "good"
+    only_load = evidence.header.tells_only_of_load
+    limits = [*([] if only_load else _limits(evidence)), *_losses(evidence)]
+    level = "limited" if limits or only_load else "good"
     notes = [*limits, *(Note(**note.model_dump()) for note in evidence.header.notes)]
-    if not evidence.wall_ns or drowned_in_noise(evidence):
+    if not (evidence.wall_ns or only_load) or drowned_in_noise(evidence):
         level = "invalid"
     return Quality(level=level, basis=evidence.breakdown.basis, notes=notes)  # type: ignore[arg-type]
 

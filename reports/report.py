@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticSerializationError
 
+from infprof.profiler.loads.load import Load
 from infprof.profiler.serving.served import Served
 from infprof.reports.roofline_models import Roofline
 
@@ -29,7 +30,7 @@ class Tool(_Model):
 
 
 class Subject(_Model):
-    kind: Literal["run", "attach", "trace", "profile"]
+    kind: Literal["run", "attach", "trace", "profile", "load"]
     name: str
     command: list[str] = Field(default_factory=list)
     exit_code: int | None = None
@@ -261,6 +262,8 @@ class Report(_Model):
     charts: list[Chart] = Field(default_factory=list)
     serving: Served | None = None
     """What a serving engine told of itself."""
+    load: Load | None = None
+    """What a load generator measured from outside."""
     missing: dict[str, str] = Field(default_factory=dict)
     """What was not measured, and why."""
 

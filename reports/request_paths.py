@@ -23,7 +23,9 @@ NOTABLE = 1.2
 def request_paths(evidence: Evidence) -> list[PathRow]:
     """Two rows, or one where there is one request, or none where there is none."""
     requests = sorted(evidence.breakdown.requests, key=lambda one: one.request.wall_ns)
-    if not requests or evidence.header.served is not None:  # a mean has no order of its own
+    header = evidence.header
+    is_mean = header.served is not None or header.tells_only_of_load
+    if not requests or is_mean:  # a mean has no order of its own
         return []
     if len(requests) == 1:
         whole = "the request" if len(evidence.recording.requests) else "the whole trace"

@@ -6,7 +6,7 @@ from collections import Counter
 
 from infprof.profiler.breakdown import UNATTRIBUTED, stage_of
 from infprof.profiler.layers import HOST_STAGES
-from infprof.reports import wording
+from infprof.reports import load_words, wording
 from infprof.reports.limits import Limit, limit_by_replay
 from infprof.reports.quality import device_hidden, drowned_in_noise
 from infprof.reports.report import VerdictSentence
@@ -46,6 +46,10 @@ def sentence(evidence: Evidence, found: list[tuple[str, Finding]]) -> VerdictSen
     """Names the stage with most exposed time, its share, what limits it, and the first finding."""
     stages = {stage: exposed for stage, (exposed, _) in evidence.breakdown.stages.items()}
     wall = evidence.breakdown.wall_ns
+    load = evidence.header.load
+    if evidence.header.tells_only_of_load and load is not None:
+        text = f"{load_words.verdict(load)} {_first(found) or load_words.ADVICE}"
+        return VerdictSentence(stage=None, share=None, limit="unknown", sentence=text)
     if not wall or not stages:
         text = f"Nothing can be said: {_why_nothing(evidence)}."
         return VerdictSentence(stage=None, share=None, limit="unknown", sentence=text)
@@ -152,5 +156,11 @@ def _advice(evidence: Evidence, found: list[tuple[str, Finding]]) -> str:
     worth = [one for one in found if evidence.share(one[1].saving.high_ns) >= GATE_SHARE]
     if not worth:
         return f"No rule found a fix that would save {100 * GATE_SHARE:g} % or more."
-    rule, first = worth[0]
+    return _first(worth)
+
+
+def _first(found: list[tuple[str, Finding]]) -> str:
+    if not found:
+        return ""
+    rule, first = found[0]
     return f"First: {first.title[0].lower()}{first.title[1:]} ({rule})."

@@ -56,15 +56,13 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidenc
         return Verdict(rule, Outcome.CLEAR, f"{DOES_NOT_APPLY}: no work ran on a GPU")
     if "served" in needs and evidence.header.served is None:
         return Verdict(rule, Outcome.CLEAR, f"{DOES_NOT_APPLY}: no serving engine was watched")
+    if "load" in needs and evidence.header.load is None:
+        return Verdict(rule, Outcome.CLEAR, f"{DOES_NOT_APPLY}: no load test was read")
     missing = next(filter(None, (evidence.lacks(need) for need in needs)), None)
     if missing is not None:
         return Verdict(rule, Outcome.UNKNOWN, missing)
-    if not evidence.wall_ns:
-        return Verdict(
-            rule, Outcome.UNKNOWN, "no request was recorded, so there is no wall to explain"
-        )
-    if "served" not in needs and not evidence.timeline.requests:
-        return Verdict(rule, Outcome.UNKNOWN, evidence.header.missing.get("requests", ""))
+    if "load" not in needs and (unseen := _unseen(evidence, needs)) is not None:
+        return Verdict(rule, Outcome.UNKNOWN, unseen)
     exempt = bool(getattr(module, "ALWAYS_REPORT", False))
     try:
         found = (_replayed(evidence, one, exempt) for one in module.check(evidence))
@@ -74,6 +72,15 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidenc
     except Exception as error:  # a rule of ours or a stranger's: the others must still be heard
         return Verdict(rule, Outcome.FAILED, f"{type(error).__name__}: {error}")
     return _gate(rule, findings, plain, exempt)
+
+
+def _unseen(evidence: Evidence, needs: tuple[str, ...]) -> str | None:
+    """Why there is no request that a rule could judge."""
+    if not evidence.wall_ns:
+        return "no request was recorded, so there is no wall to explain"
+    if "served" not in needs and not evidence.timeline.requests:
+        return evidence.header.missing.get("requests", "")
+    return None
 
 
 def _replayed(evidence: Evidence, finding: Finding, exempt: bool) -> Finding:

@@ -33,6 +33,7 @@ Need = Literal[
     "host_samples",
     "stacks",
     "served",
+    "load",
 ]
 
 
@@ -206,6 +207,7 @@ class Evidence:
                 header.missing.get("host", "the host was not sampled"),
             ),
             "served": (header.served is not None, "no serving engine told anything"),
+            "load": (header.load is not None, "no load test was read"),
             "stacks": (
                 bool(self.timeline.samples.of_requests.any()),
                 header.missing.get("stacks", "no stacks were sampled while requests ran"),

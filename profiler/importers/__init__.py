@@ -28,5 +28,6 @@ def importer_of(path: Path) -> ModuleType:
             return importer
     raise BadInput(
         f"{path}: not a trace in a format known here;"
-        " give the JSON file that torch.profiler's export_chrome_trace wrote"
+        " give the JSON file that torch.profiler's export_chrome_trace wrote,"
+        " a saved metrics page, or the result file of a load generator"
     )

@@ -1,0 +1,1 @@
+"""Results of load generators: what the clients of a server saw, in one vocabulary."""

@@ -1,0 +1,17 @@
+"""SGLang: ``sglang.bench_serving --output-file``, a line of JSON for each run."""
+
+from __future__ import annotations
+
+from infprof.profiler.loads.document import Document
+from infprof.profiler.loads.engine_bench import levels
+from infprof.profiler.loads.load import Load, together
+
+SIGNS = ((b'"dataset_name"', b'"request_rate"', b'"sharegpt_output_len"'),)
+PHASES = {
+    "e2e_latency": "request", "ttft": "first_token", "itl": "between_tokens", "tpot": "per_token"
+}  # fmt: skip
+
+
+def read(document: Document) -> Load:
+    """One run or several."""
+    return together("SGLang bench", levels(document.values, PHASES))
