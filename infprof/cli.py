@@ -211,7 +211,8 @@ def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> 
 def attach(target: str, duration: float, out: Path, as_json: bool) -> None:
     """Watch a live serving engine by the metrics page it has at URL.
 
-    Works with vLLM, SGLang, TGI and Triton, as in: infprof attach http://localhost:8000
+    Works with vLLM, SGLang, TGI, Triton, TorchServe, KServe, BentoML and Ray Serve, as in:
+    infprof attach http://localhost:8000
     """
     from infprof.attaching import attach_and_report
 

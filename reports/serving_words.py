@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from statistics import fmean
 
+from infprof.profiler.serving import ratios
 from infprof.profiler.serving.served import Served, Times
 from infprof.reports import wording
 
@@ -18,6 +20,9 @@ PHASES = {
     "input": "input of the model",
     "compute": "the model",
     "output": "output of the model",
+    "worker": "in the worker that runs the model",
+    "batch_wait": "until a batch is full",
+    "batch_run": "one batch",
     "first_token": "until the first token (TTFT)",
     "between_tokens": "between two tokens (ITL)",
     "per_token": "per token of a request (TPOT)",
@@ -30,6 +35,14 @@ LEVELS = {
     "gpu_memory_mib": "GPU memory in use, MiB",
     "power_w": "power, W",
     "sm_clock_mhz": "SM clock, MHz",
+}
+SHARES = {
+    "kv_use": "KV cache in use",
+    "gpu_share": "GPU busy",
+    "sm_share": "SMs with work",
+    "occupancy_share": "SM occupancy",
+    "tensor_share": "tensor cores busy",
+    "memory_share": "GPU memory interface busy",
 }
 RATES = {
     "requests": "requests finished",
@@ -68,16 +81,18 @@ def _cells(times: Times) -> tuple[str, ...]:
 
 def figures(found: Served) -> list[tuple[str, str]]:
     """What is no time: how many wait, how full the cache is, what is made a second."""
-    return [*_levels(found.gauges), *_rates(found), *_ratios(found.counts)]
+    return [*_levels(found.gauges), *_rates(found), *_sizes(found), *_ratios(found)]
 
 
 def _levels(gauges: Mapping[str, list[float]]) -> Iterator[tuple[str, str]]:
     for quantity, label in LEVELS.items():
         if quantity in gauges:
-            yield label, f"{_mean(gauges[quantity]):,.1f}, at most {max(gauges[quantity]):,.0f}"
-    if "kv_use" in gauges:
-        most = wording.share(max(gauges["kv_use"]))
-        yield "KV cache in use", f"{wording.share(_mean(gauges['kv_use']))}, at most {most}"
+            most = f"{max(gauges[quantity]):,.0f}"
+            yield label, f"{fmean(gauges[quantity]):,.1f}, at most {most}"
+    for quantity, label in SHARES.items():
+        if quantity in gauges:
+            most = wording.share(max(gauges[quantity]))
+            yield label, f"{wording.share(fmean(gauges[quantity]))}, at most {most}"
 
 
 def _rates(found: Served) -> Iterator[tuple[str, str]]:
@@ -86,15 +101,24 @@ def _rates(found: Served) -> Iterator[tuple[str, str]]:
             yield label, f"{found.counts[quantity] / found.window_ns * 1e9:,.1f} a second"
 
 
-def _ratios(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
-    if counts.get("executions"):
-        yield "batch that the model ran", f"{counts['inferences'] / counts['executions']:,.2f}"
-    if "preemptions" in counts:
-        yield "preemptions", wording.count(counts["preemptions"])
-    if counts.get("prefix_tokens_asked"):
-        part = counts.get("prefix_tokens_found", 0) / counts["prefix_tokens_asked"]
-        yield "prefix-cache hits", wording.share(part)
+def _sizes(found: Served) -> Iterator[tuple[str, str]]:
+    batch, room = ratios.executed_batch(found), ratios.kv_tokens(found)
+    if batch is not None:
+        yield "batch that the model ran", f"{batch:,.2f}"
+    step = found.sizes.get("step_tokens")
+    if step is not None:
+        most = "" if step.p99 is None else f", 99 % of them at most {step.p99:,.0f}"
+        yield "tokens of an engine step", f"{step.mean:,.1f}{most}"
+    if room is not None:
+        yield "KV cache has room for", f"{room:,} tokens"
 
 
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
+def _ratios(found: Served) -> Iterator[tuple[str, str]]:
+    if "preemptions" in found.counts:
+        yield "preemptions", wording.count(found.counts["preemptions"])
+    parts = {
+        "prefix-cache hits": ratios.prefix_hit_share(found),
+        "response-cache hits": ratios.response_hit_share(found),
+        "drafted tokens kept": ratios.accepted_share(found),
+    }
+    yield from ((label, wording.share(part)) for label, part in parts.items() if part is not None)

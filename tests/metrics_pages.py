@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -23,8 +23,23 @@ def histogram(name: str, buckets: Buckets, total: float, labels: str = "") -> st
     return "\n".join(lines) + "\n"
 
 
-def vllm(requests: int, *, queue_s: float = 0.1, waiting: int = 0, kv_use: float = 0.3) -> str:
-    """A vLLM page after so many requests of 2 s, of which so much was in the queue."""
+def values(of: Mapping[str, float | None], labels: str = "") -> str:
+    """Lines of single values; one that is ``None`` is not on the page."""
+    inside = f"{{{labels}}}" if labels else ""
+    return "".join(f"{name}{inside} {value}\n" for name, value in of.items() if value is not None)
+
+
+def vllm(
+    requests: int,
+    *,
+    queue_s: float = 0.1,
+    waiting: float = 0,
+    kv_use: float | None = 0.3,
+    more: str = "",
+    **instead: float | None,
+) -> str:
+    """A vLLM page after so many requests of 2 s, of which so much was in the queue, with ``more``
+    lines, and other values of these names ``instead``."""
     model = 'model_name="m"'
     rest = 2.0 - queue_s
     text = "".join(
@@ -43,9 +58,9 @@ def vllm(requests: int, *, queue_s: float = 0.1, waiting: int = 0, kv_use: float
     single = {
         "num_requests_running": 8, "num_requests_waiting": waiting, "kv_cache_usage_perc": kv_use,
         "request_success_total": requests, "prompt_tokens_total": 100 * requests,
-        "generation_tokens_total": 50 * requests, "num_preemptions_total": 0,
+        "generation_tokens_total": 50 * requests, "num_preemptions_total": 0, **instead,
     }  # fmt: skip
-    return text + "".join(f"vllm:{name}{{{model}}} {value}\n" for name, value in single.items())
+    return text + values({f"vllm:{name}": value for name, value in single.items()}, model) + more
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from infprof.profiler.serving.served import Served, Times
+from infprof.profiler.serving.served import Served, Sizes, Times
 from infprof.reports.report import (
     BreakdownRow,
     Chart,
@@ -91,8 +91,10 @@ def sample() -> Report:
             models=["opt-125m"],
             window_ns=10_000_000_000,
             times={"request": Times(count=40, mean_ns=2_000_000_000, p50_ns=1_900_000_000)},
+            sizes={"step_tokens": Sizes(count=900, mean=20.0, p50=8.0, p99=512.0)},
             counts={"requests": 40, "preemptions": 2},
             gauges={"running": [4.0, 6.0], "kv_use": [0.5, 0.7]},
+            settings={"kv_cache_type": "auto"},
         ),
         missing={
             "stacks": "py-spy may not look into this process (ptrace is restricted)",

@@ -3,7 +3,8 @@
 What it looks for:
 A serving engine whose own metrics say that three tenths or more of a request's time pass before it
 is worked on. Engines that do not time the queue tell how many requests wait and how many run: by
-Little's law the first are the same part of all there as their waiting is of a request's time.
+Little's law the first are the same part of all there as their waiting is of a request's time. What
+`admission-limit`, `kv-cache-pressure` or `missing-dynamic-batching` explains is left to them.
 
 Why it costs time:
 With one server that is busy nine tenths of the time a request waits 4.5 times as long as it is
@@ -27,7 +28,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving, Unknown
+from infprof.rules.finding import Finding, Fix, Saving
+from infprof.rules.queue_causes import explained_ns, queue_ns, told
 
 NEEDS: tuple[Need, ...] = ("served",)
 
@@ -53,21 +55,19 @@ limit_conn inference 64;  # nginx answers 503 beyond
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Judge the queue of the engine."""
-    served = evidence.header.served
-    assert served is not None
-    queued = evidence.exposed_ns("queue")
-    if "queue" not in evidence.breakdown.stages:
-        raise Unknown("the engine's metrics do not tell how long requests wait")
+    served, queued = told(evidence), queue_ns(evidence)
     if evidence.share(queued) < QUEUE_SHARE:
         return
     counts = {one: served.gauges.get(one, []) for one in ("waiting", "running")}
     there = ", ".join(f"{max(values):,.0f} {one}" for one, values in counts.items() if values)
+    explained = explained_ns(evidence)
     yield Finding(
         title="Give the server more capacity, or bound its queue",
         why=f"A request to {served.engine} takes {evidence.wall_ns / 1e9:.2f} s on average, of "
         f"which it waits {queued / 1e9:.2f} s ({100 * evidence.share(queued):.0f} %) in the queue"
-        + (f" (requests there: {there})." if there else "."),
+        + (f" (requests there: {there})." if there else ".")
+        + (f" Another finding explains {explained / 1e9:.2f} s of it." if explained else ""),
         stage="queue",
-        saving=Saving(0, queued, "C"),
+        saving=Saving(0, queued - explained, "C"),
         fix=FIX,
     )
