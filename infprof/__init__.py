@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from infprof.profiler.annotate import annotate as annotate
     from infprof.profiler.recording import Recording as Recording
     from infprof.profiler.request import request as request
+    from infprof.profiler.web.asgi import ASGIMiddleware as ASGIMiddleware
+    from infprof.profiler.web.wsgi import WSGIMiddleware as WSGIMiddleware
     from infprof.profiling import profile as profile
     from infprof.reports.report import Report as Report
 
 _HOMES = {
+    "ASGIMiddleware": "infprof.profiler.web.asgi",
     "Recording": "infprof.profiler.recording",
     "Report": "infprof.reports.report",
+    "WSGIMiddleware": "infprof.profiler.web.wsgi",
     "annotate": "infprof.profiler.annotate",
     "diagnose": "infprof.diagnosis",
     "load": "infprof.loading",
@@ -31,7 +35,17 @@ _HOMES = {
     "request": "infprof.profiler.request",
 }
 
-__all__ = ["Recording", "Report", "annotate", "diagnose", "load", "profile", "request"]
+__all__ = [
+    "ASGIMiddleware",
+    "Recording",
+    "Report",
+    "WSGIMiddleware",
+    "annotate",
+    "diagnose",
+    "load",
+    "profile",
+    "request",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,7 @@ _marks_full: Callable[[], None]
 _torch: Any | None = None
 """``torch.autograd.profiler``, once imported; it knows whether a profiler is on."""
 _torch_range: Callable[[str], Any] | None = None
+_listener: Callable[[str, int, int, int], None] | None = None
 _own_window = False
 """The profiler that is on is our own, which has the marks already. To mark there too would cost
 time, and torch crashes over a range that is still open when a window ends (2.13)."""
@@ -37,6 +38,13 @@ def send_marks_to(marks: list[int] | None, full: Callable[[], None]) -> None:
     """
     global _marks, _marks_full
     _marks, _marks_full = marks, full
+
+
+def tell_ranges_to(listener: Callable[[str, int, int, int], None]) -> None:
+    """Call this with each range that ends, session or not, from now on: with its stage (its name
+    where it has none), start and end in ns, and native thread id."""
+    global _listener
+    _listener = listener
 
 
 def say_own_window(is_open: bool) -> None:
@@ -143,6 +151,8 @@ class annotate:
                 _marks_full()
         if self._outward is not None or _nvtx is not None:
             end_outward(self._outward)
+        if _listener is not None:
+            _listener(self.stage or self.name, self._start, end, this_thread.id)
 
     def __call__(self, function: Function) -> Function:
         name, stage = self.name, self.stage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,13 @@ from infprof.profiler.recording import (
     Lane,
     Machine,
     Note,
-    Phase,
     Recording,
     Requests,
     Samples,
     Subject,
     Window,
 )
+from infprof.profiler.seen_whole import seen_whole
 from infprof.profiler.session_files import (
     SampledStacks,
     SessionFacts,
@@ -39,6 +39,7 @@ from infprof.profiler.session_files import (
 )
 from infprof.profiler.stack_join import join
 from infprof.profiler.stacks import Stacks
+from infprof.profiler.stints import NOBODY, Stints
 
 
 @dataclass
@@ -86,13 +87,15 @@ def assemble(
     header.requests_seen = max(session.requests_seen, len(requests))
     _ranges(marks, parts, session.pid)
     samples = _samples(header, sampled)
+    stints = _stints(marks, parts, session.pid)
+    requests = seen_whole(requests, stints, header.windows)
     stacks = _stacks(folder, own, parts, session, header, sampled, requests)
     _merge_machine(header.machine, session.machine)
     header.lanes = parts.lanes
     header.machine.calibration = fitting(header)
     events = concatenate(parts.events)
     _say_what_is_missing(header, events, requests)
-    return Recording(header, events, requests, samples, stacks)
+    return Recording(header, events, requests, samples, stacks, stints)
 
 
 def _note(code: str, text: str) -> Note:
@@ -125,12 +128,24 @@ def _requests(
         thread: parts.lane(Lane(type="thread", process=session.pid, id=thread))
         for thread in sorted({row[2] for row in rows})
     }
-    content = marks.contents(rows)
-    table = [
-        (start, end, threads[thread], phase, failed, content.get((start, thread), -1))
-        for start, end, thread, phase, failed in rows
+    numbers = marks.numbers() or [NOBODY] * len(rows)
+    content, of_stints = marks.contents(rows), marks.contents_of_stints()
+    contents = [
+        content.get((row[0], row[2]), -1) if number == NOBODY else of_stints.get(number, -1)
+        for row, number in zip(rows, numbers, strict=True)
     ]
-    return _seen_whole(Requests.of(table), header.windows)
+    table = [
+        (start, end, threads[thread], phase, failed, *more)
+        for (start, end, thread, phase, failed), *more in zip(rows, contents, numbers, strict=True)
+    ]
+    return Requests.of(table)
+
+
+def _stints(marks: Marks, parts: Parts, pid: int | None) -> Stints:
+    return Stints.from_rows(
+        (number, start, end, parts.lane(Lane(type="thread", process=pid, id=thread)), wait)
+        for number, start, end, thread, wait in marks.stints()
+    )
 
 
 def _ranges(marks: Marks, parts: Parts, pid: int | None) -> None:
@@ -206,16 +221,6 @@ def _window(folder: Path, facts: dict[str, Any], parts: Parts, header: Header) -
     header.cuts.extend(trace.header.cuts)
     header.dropped_events += trace.header.dropped_events
     _merge_machine(header.machine, trace.header.machine)
-
-
-def _seen_whole(requests: Requests, windows: list[Window]) -> Requests:
-    """A request whose window was lost or closed early is neither traced nor plain any more."""
-    whole = np.zeros(len(requests), bool)
-    for window in windows:
-        whole |= (requests.start_ns >= window.start_ns) & (requests.end_ns <= window.end_ns)
-    half_seen = (requests.phase == Phase.TRACED) & ~whole
-    phase = np.where(half_seen, np.int8(Phase.WARMUP), requests.phase)
-    return replace(requests, phase=phase.astype(np.int8))
 
 
 def _align(theirs: Int64Array, ours: Int64Array) -> tuple[int, int] | None:

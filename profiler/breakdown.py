@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Literal
 
 from infprof.profiler.critical_path import CriticalPaths
@@ -26,6 +27,7 @@ from infprof.profiler.intervals import (
 )
 from infprof.profiler.layers import DEVICE_LEAVES, device_leaves, layers
 from infprof.profiler.stages import STAGES
+from infprof.profiler.stint_claims import StintClaims
 from infprof.profiler.timeline import Request, Timeline
 
 Basis = Literal["critical-path", "occupancy", "sampled"]
@@ -122,7 +124,7 @@ def by_occupancy(timeline: Timeline) -> Breakdown:
     claims = _Claims(timeline)
     return Breakdown(
         "occupancy",
-        tuple(_sweep(one, [*claims.device, *claims.host(one.lane)]) for one in timeline.requests),
+        tuple(_sweep(one, [*claims.device, *claims.host(one)]) for one in timeline.requests),
     )
 
 
@@ -139,7 +141,7 @@ def by_critical_path(timeline: Timeline, paths: CriticalPaths) -> Breakdown:
         }
         on_path |= {LAUNCH_LATENCY: path.latency, DEVICE_GAP: path.gap}
         on_path[UNATTRIBUTED] = path.unexplained
-        found.append(_sweep(request, claims.host(request.lane), on_path, claims.device))
+        found.append(_sweep(request, claims.host(request), on_path, claims.device))
     return Breakdown("critical-path", tuple(found), paths)
 
 
@@ -149,17 +151,29 @@ class _Claims:
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._layers = layers(timeline)
-        self._host = dict[int | None, list[tuple[str, Intervals]]]()
+        self._stints = StintClaims(timeline.recording.stints, self._layers)
+        self._host = dict[int | None, list[list[tuple[str, Intervals]]]]()
         self.device = [(one.leaf, union(one.spans)) for one in self._layers if one.lane is None]
 
-    def host(self, lane: int | None) -> list[tuple[str, Intervals]]:
-        """The request's own thread first, then helper threads."""
+    def host(self, request: Request) -> list[tuple[str, Intervals]]:
+        """The request's own thread first, then helper threads. Of a request with stints, first the
+        work of all threads for it, and what it waited for after its helpers."""
+        own, *helpers = self._on_threads(request.lane)
+        if self._stints.know(request):
+            work, waits = self._stints.work(request), self._stints.waits(request)
+            return [*work, *chain(*helpers), *waits]
+        return [*own, *chain(*helpers)]
+
+    def _on_threads(self, lane: int | None) -> list[list[tuple[str, Intervals]]]:
+        """What each of the groups of threads (``Timeline.threads_of``) claims."""
         if lane not in self._host:
             self._host[lane] = [
-                (layer.leaf, union(layer.on(threads)))
+                [
+                    (layer.leaf, union(layer.on(threads)))
+                    for layer in self._layers
+                    if layer.lane is not None
+                ]
                 for threads in self._timeline.threads_of(lane)
-                for layer in self._layers
-                if layer.lane is not None
             ]
         return self._host[lane]
 

@@ -89,6 +89,11 @@ def read(path: Path, kind: type[Table]) -> Table:
     return kind(**{name: table[name].to_numpy() if name in present else unknown for name in names})
 
 
+def read_if_there(path: Path, nothing: Table) -> Table:
+    """As ``read``; ``nothing`` where there is no such file."""
+    return read(path, type(nothing)) if path.exists() else nothing
+
+
 def _dictionary(indices: np.ndarray[Any, Any], strings: tuple[str, ...]) -> Any:
     clean = [text.encode("utf-8", "replace").decode() for text in strings]
     return arrow.DictionaryArray.from_arrays(

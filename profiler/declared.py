@@ -10,7 +10,7 @@ import numpy.typing as npt
 from infprof.profiler import names
 from infprof.profiler.call_stages import SIDES
 from infprof.profiler.events import Kind
-from infprof.profiler.intervals import EMPTY, Intervals, innermost, joined
+from infprof.profiler.intervals import EMPTY, Int64Array, Intervals, innermost, joined
 from infprof.profiler.stages import STAGES
 from infprof.profiler.timeline import Timeline
 
@@ -23,6 +23,8 @@ class Layer:
     spans: Intervals
     lane: npt.NDArray[np.int32] | None = None
     """Thread of each interval; ``None`` for device work, which every request may wait for."""
+    owner: Int64Array | None = None
+    """The request, by number, for which each interval was declared, also while it waits."""
 
     def on(self, threads: npt.NDArray[np.bool_]) -> Intervals:
         """The intervals on these threads, a mask over lanes. Of device work, none."""
@@ -40,12 +42,13 @@ class Declared:
     lane: npt.NDArray[np.int32]
     stage: npt.NDArray[np.object_]
     name: npt.NDArray[np.object_]
+    owner: Int64Array
+    """The request, by number, that declared it; ``NOBODY`` where stints do not tell."""
 
     def layer(self, leaf: str, chosen: npt.NDArray[np.bool_]) -> Layer:
         """The chosen pieces as one leaf."""
-        return Layer(
-            leaf, Intervals(self.spans.start[chosen], self.spans.end[chosen]), self.lane[chosen]
-        )
+        spans = Intervals(self.spans.start[chosen], self.spans.end[chosen])
+        return Layer(leaf, spans, self.lane[chosen], self.owner[chosen])
 
 
 def declared(timeline: Timeline) -> Declared:
@@ -60,8 +63,10 @@ def declared(timeline: Timeline) -> Declared:
     rows, stage = rows[known], stage[known]
     name = timeline.label(rows, names.short_name)
     parts: list[tuple[Intervals, npt.NDArray[np.intp]]] = []
-    for lane in np.unique(events.lane[rows]):
-        mine = np.flatnonzero(events.lane[rows] == lane)
+    # the ranges of one request are nested; those of two in one thread may overlap as they like
+    served = timeline.recording.stints.owner(events.lane[rows], events.start_ns[rows])
+    for lane, one in np.unique(np.column_stack((events.lane[rows], served)), axis=0).tolist():
+        mine = np.flatnonzero((events.lane[rows] == lane) & (served == one))
         cut, owner = innermost(events.intervals(rows[mine]))
         parts.append((cut, mine[owner]))
     owners = np.concatenate([np.array([], np.intp), *(owner for _, owner in parts)])
@@ -70,4 +75,5 @@ def declared(timeline: Timeline) -> Declared:
         events.lane[rows][owners],
         stage[owners],
         name[owners],
+        served[owners],
     )

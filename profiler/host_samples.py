@@ -12,7 +12,7 @@ import numpy.typing as npt
 from infprof.profiler import names
 from infprof.profiler.call_stages import CallStages, Label
 from infprof.profiler.events import STAGES, Kind
-from infprof.profiler.intervals import Int64Array, Intervals, holds, innermost, union
+from infprof.profiler.intervals import Int64Array, holds, innermost, union
 from infprof.profiler.recording import Recording
 from infprof.profiler.stacks import Stacks
 
@@ -105,10 +105,8 @@ class HostSamples:
     @cached_property
     def of_requests(self) -> Mask:
         """Which samples caught a thread serving a warm request, traced or not."""
-        table, found = self.recording.requests, np.zeros(len(self), bool)
-        warm = table.warm
-        for lane in np.unique(table.lane[warm]):
-            mine = warm & (table.lane == lane)
-            served = union(Intervals(table.start_ns[mine], table.end_ns[mine]))
+        found = np.zeros(len(self), bool)
+        for lane in self.recording.serving_lanes().tolist():
+            served = union(self.recording.served(lane))
             found |= (self.lane == lane) & holds(served, self.time_ns)
         return found

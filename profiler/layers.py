@@ -253,7 +253,8 @@ def _unseen_models(timeline: Timeline) -> list[Layer]:
 def _sampled(timeline: Timeline) -> list[Layer]:
     """What samples say of the time between the exact spans of the threads that serve requests."""
     layers: list[Layer] = []
-    for lane in sorted({one.lane for one in timeline.requests if one.lane is not None}):
+    lanes = {one.lane for one in timeline.requests if one.lane is not None}
+    for lane in sorted(lanes | set(timeline.recording.stints.lanes().tolist())):
         for leaf, spans in sampled_leaves(timeline, lane):
             layers.append(Layer(leaf, spans, np.full(len(spans.start), lane, np.int32)))
     return layers

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from infprof.profiler.cycle_requests import Turns
 from infprof.profiler.intervals import Int64Array
-from infprof.profiler.marks import CONTENT, RANGE, REQUEST, TURN
+from infprof.profiler.marks import CONTENT, NUMBERED, RANGE, REQUEST, STINT, TURN
 from infprof.profiler.session_files import read_marks
+from infprof.profiler.stints import NOBODY, Stints
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Marks:
 
     def ranges(self) -> Iterator[tuple[str, str, int, int, int]]:
         """(stage, name, start_ns, end_ns, thread) of each range."""
-        special = self._of(TURN) | self._of(CONTENT)
+        special = self._of(TURN) | self._of(CONTENT) | self._of(STINT)
         for key, start, end, thread, _ in self.table[
             (self.table[:, 4] == RANGE) & ~special
         ].tolist():
@@ -41,8 +42,22 @@ class Marks:
 
     def requests(self) -> list[tuple[int, ...]]:
         """(start_ns, end_ns, thread, phase, failed) of each request that the program marked."""
-        rows = self.table[self._of(REQUEST) & (self.table[:, 4] != RANGE)]
-        return [(*row[1:4], row[4] // 2, row[4] % 2) for row in rows.tolist()]
+        return [
+            (*row[1:4], row[4] % NUMBERED // 2, row[4] % 2) for row in self._of_requests().tolist()
+        ]
+
+    def numbers(self) -> list[int]:
+        """By which number its stints know each of ``requests``; -1 where it has none."""
+        return [number or -1 for number in (self._of_requests()[:, 4] // NUMBERED).tolist()]
+
+    def _of_requests(self) -> Int64Array:
+        rows: Int64Array = self.table[self._of(REQUEST) & (self.table[:, 4] != RANGE)]
+        return rows
+
+    def stints(self) -> Iterator[tuple[int, int, int, int, str]]:
+        """(number of the request, start_ns, end_ns, thread, what it waited for) of each stint."""
+        for key, start, end, thread, number in self.table[self._of(STINT)].tolist():
+            yield number, start, end, thread, self.pairs[key][1]
 
     def turns(self) -> Turns:
         """The turns of loops around model calls, with the size of the input that follows."""
@@ -75,3 +90,14 @@ class Marks:
                 ((start, thread), value) for start, value in zip(starts, values, strict=True)
             )
         return found
+
+    def contents_of_stints(self) -> dict[int, int]:
+        """Fingerprint of the first input of each request with stints, by its number: requests that
+        take turns on a thread may all be under way when it computes for one of them."""
+        given = self.table[self._of(CONTENT)]
+        given = given[np.argsort(given[:, 1], kind="stable")]
+        threads = Stints.from_rows(self.stints())
+        owner = threads.owner(given[:, 3].astype(np.int32), given[:, 1])
+        known, first = np.unique(owner, return_index=True)
+        found = zip(known.tolist(), given[first, 2].tolist(), strict=True)
+        return {number: content for number, content in found if number != NOBODY}

@@ -24,6 +24,10 @@ CONTENT = "content"
 """In place of a stage: the model called next gets an input with the fingerprint ``end_ns``, and of
 as many values as the last column says."""
 
+STINT = "stint"
+"""In place of a stage: the thread worked for the request whose number is in the last column; with a
+name, the request waited for that instead."""
+
 RANGE = -1
 """In place of a request's state: this mark is a range."""
 
@@ -42,9 +46,13 @@ MOST = 1_000_000
 """Marks kept in one recording (40 MB on disk); later ones are only counted."""
 
 
-def state(phase: int, failed: bool) -> int:
-    """A request's last column."""
-    return phase * 2 + failed
+NUMBERED = 8
+"""Factor of a request's number in its last column; phase and failure need three bits."""
+
+
+def state(phase: int, failed: bool, number: int = 0) -> int:
+    """A request's last column. ``number`` tells apart those that have stints."""
+    return number * NUMBERED + phase * 2 + failed
 
 
 def text_of(name: str) -> str:

@@ -18,11 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from infprof.profiler.bad_input import BadInput as BadInput
 from infprof.profiler.calibration import Calibration as Calibration
 from infprof.profiler.events import NO_EVENTS, Events
-from infprof.profiler.intervals import Int64Array
+from infprof.profiler.intervals import Int64Array, Intervals
 from infprof.profiler.loads.load import Load as Load
 from infprof.profiler.phase import Phase as Phase
 from infprof.profiler.serving.served import Served as Served
 from infprof.profiler.stacks import NO_STACKS, Stacks
+from infprof.profiler.stints import NO_STINTS, WORK, Stints
 
 SCHEMA = "infprof.recording/1"
 
@@ -172,6 +173,8 @@ class Requests:
     content: Int64Array
     """What the request's first model call was given, as a salted fingerprint: equal for equal
     inputs of one recording and for nothing else to learn. -1 is unknown."""
+    number: Int64Array
+    """By which its stints know it; -1 where it has none."""
 
     def __len__(self) -> int:
         return len(self.start_ns)
@@ -183,9 +186,10 @@ class Requests:
 
     @classmethod
     def of(cls, rows: Sequence[tuple[int, ...]]) -> Requests:
-        """From rows of (start_ns, end_ns, lane, phase, failed), and ``content`` where known."""
-        full = [row if len(row) == 6 else (*row, -1) for row in rows]
-        table = np.array(sorted(full), np.int64).reshape(-1, 6)
+        """From rows of (start_ns, end_ns, lane, phase, failed), then ``content`` and ``number``
+        where known."""
+        full = [(*row, -1, -1)[:7] for row in rows]
+        table = np.array(sorted(full), np.int64).reshape(-1, 7)
         return cls(
             table[:, 0],
             table[:, 1],
@@ -193,6 +197,7 @@ class Requests:
             table[:, 3].astype(np.int8),
             table[:, 4].astype(np.bool_),
             table[:, 5],
+            table[:, 6],
         )
 
 
@@ -219,13 +224,30 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A header and four tables on one nanosecond clock (``CLOCK_MONOTONIC`` where we recorded)."""
+    """A header and five tables on one nanosecond clock (``CLOCK_MONOTONIC`` where we recorded)."""
 
     header: Header
     events: Events = NO_EVENTS
     requests: Requests = field(default_factory=lambda: Requests.of([]))
     samples: Samples = field(default_factory=lambda: Samples.of([]))
     stacks: Stacks = NO_STACKS
+    stints: Stints = NO_STINTS
+
+    def served(self, lane: int, *, warm: bool = True) -> Intervals:
+        """When a thread served requests (only ``warm`` ones, or all): its stints, where they are
+        known. They may overlap otherwise."""
+        table, stints = self.requests, self.stints
+        counts = table.warm if warm else np.ones(len(table), bool)
+        mine = (stints.lane == lane) & (stints.wait == WORK)
+        mine &= np.isin(stints.request, table.number[counts])
+        if mine.any():
+            return Intervals(stints.start_ns[mine], stints.end_ns[mine])
+        counts = counts & (table.lane == lane)
+        return Intervals(table.start_ns[counts], table.end_ns[counts])
+
+    def serving_lanes(self) -> npt.NDArray[np.int32]:
+        """The threads that served requests."""
+        return np.union1d(self.requests.lane, self.stints.lanes())
 
     def save(self, folder: Path) -> None:
         """Write the recording into ``folder`` (made 0700). Raises ``OSError``."""
@@ -236,6 +258,8 @@ class Recording:
         columns.write(folder / "requests.parquet", self.requests)
         columns.write(folder / "samples.parquet", self.samples)
         columns.write_stacks(folder, self.stacks)
+        if len(self.stints):
+            columns.write(folder / "stints.parquet", self.stints)
         text = self.header.model_dump_json(by_alias=True, indent=1)
         partial = folder / "recording.json.part"  # the header comes last: it says "complete"
         partial.write_text(text)
@@ -256,6 +280,7 @@ class Recording:
                 columns.read(folder / "requests.parquet", Requests),
                 columns.read(folder / "samples.parquet", Samples),
                 columns.read_stacks(folder),
+                columns.read_if_there(folder / "stints.parquet", NO_STINTS),
             )
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]

@@ -36,8 +36,14 @@ def serving() -> Session | None:
 
 def is_open() -> bool:
     """Whether a request that the program marked is under way in this thread or task."""
+    return outermost() is not None
+
+
+def outermost() -> request | None:
+    """The request that is under way in this thread or task."""
     outer = _outermost.get()
-    return outer is not None and outer.is_open
+    # an abandoned async generator may end in another context: only ``is_open`` can be trusted
+    return outer if outer is not None and outer.is_open else None
 
 
 def is_worker() -> bool:
@@ -75,10 +81,8 @@ class request:
         self.is_open = False
 
     def __enter__(self) -> request:
-        outer = _outermost.get()
         self._range: annotate | None = None
-        # an abandoned async generator may end in another context: only ``is_open`` can be trusted
-        if outer is not None and outer.is_open:
+        if outermost() is not None:
             self._range = annotate(self.name).__enter__()
             return self
         self._session = _session
@@ -86,10 +90,26 @@ class request:
             self.thread = this_thread.id
             self._phase = self._session.enter_request(self.thread)
             self.is_open = True
-            _outermost.set(self)
+            self.enter_context()
         self._outward = begin_outward(self.name, "request")
         self._start = perf_counter_ns()
         return self
+
+    def enter_context(self) -> request | None:
+        """What this thread or task does from now on is for this request; returns what it was for
+        before."""
+        before = _outermost.get()
+        _outermost.set(self)
+        return before
+
+    def leave_context(self, before: request | None = None) -> None:
+        """What this thread or task does from now on is for ``before`` again, or for no request."""
+        _outermost.set(before)
+
+    @property
+    def start_ns(self) -> int:
+        """When it arrived."""
+        return self._start
 
     def __exit__(
         self,

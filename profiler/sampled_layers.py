@@ -51,8 +51,7 @@ def sampled_leaves(timeline: Timeline, lane: int) -> list[tuple[str, Intervals]]
     if not mixtures:
         return []
     pieces = defaultdict[str, list[tuple[int, int]]](list)
-    wanted = [one for one in timeline.requests if one.lane == lane]
-    for gap in sorted({g for one in wanted for g in _overlapping(gaps, one.start_ns, one.end_ns)}):
+    for gap in sorted({gap for one in _wanted(timeline, lane) for gap in _overlapping(gaps, *one)}):
         mixture = mixtures.get(gaps.kinds[gap])
         if mixture is None or mixture.total < FEW:
             mixture = mixtures[ANY]
@@ -60,6 +59,13 @@ def sampled_leaves(timeline: Timeline, lane: int) -> list[tuple[str, Intervals]]
         for leaf, begin, stop in mixture.cut(start, end):
             pieces[leaf].append((begin, stop))
     return [(leaf, intervals(*np.array(spans).T)) for leaf, spans in sorted(pieces.items())]
+
+
+def _wanted(timeline: Timeline, lane: int) -> list[tuple[int, int]]:
+    """When the thread served a request that is to be explained."""
+    spans = timeline.recording.stints.of({one.number for one in timeline.requests}, lane)
+    own = [(one.start_ns, one.end_ns) for one in timeline.requests if one.lane == lane]
+    return spans or own
 
 
 def _mixtures(timeline: Timeline, gaps: Gaps, lane: int) -> dict[Kind, Mixture]:
@@ -79,16 +85,15 @@ def _mixtures(timeline: Timeline, gaps: Gaps, lane: int) -> dict[Kind, Mixture]:
 
 def _gaps(timeline: Timeline, lane: int) -> Gaps:
     """What lies between the outermost staged ranges and the ends of requests of one thread."""
-    events, table = timeline.events, timeline.recording.requests
+    events, served = timeline.events, timeline.recording.served(lane, warm=False)
     rows = timeline.by_kind[EventKind.RANGE]
     rows = rows[events.lane[rows] == lane]
     staged = (events.stage[rows] >= 0) | (timeline.label(rows, names.frame_stage) != "")
     rows = timeline.outermost(rows[staged])
-    served = table.lane == lane
     edges = sorted(  # where requests touch, "after" sorts before "before"
         [(int(events.start_ns[row]), int(events.end_ns[row]), timeline.name(row)) for row in rows]
-        + [(int(time), int(time), "before a request") for time in table.start_ns[served]]
-        + [(int(time), int(time), "after a request") for time in table.end_ns[served]]
+        + [(int(time), int(time), "before a request") for time in served.start]
+        + [(int(time), int(time), "after a request") for time in served.end]
     )
     start = np.array([one[1] for one in edges[:-1]], np.int64)
     end = np.array([one[0] for one in edges[1:]], np.int64)

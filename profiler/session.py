@@ -145,13 +145,20 @@ class Session:
             return phase
 
     def leave_request(
-        self, key: int, thread: int, phase: Phase, start_ns: int, end_ns: int, failed: bool
+        self,
+        key: int,
+        thread: int,
+        phase: Phase,
+        start_ns: int,
+        end_ns: int,
+        failed: bool,
+        number: int = 0,
     ) -> None:
-        """A request ended."""
+        """A request ended. One with a ``number`` has stints."""
         if self.ended:
             return
         self.requests_seen += 1
-        self.add_mark(key, start_ns, end_ns, thread, state(phase, failed))
+        self.add_mark(key, start_ns, end_ns, thread, state(phase, failed, number))
         if self.settled:
             return
         with self.gate.lock:

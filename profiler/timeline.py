@@ -18,6 +18,7 @@ from infprof.profiler.host_samples import HostSamples
 from infprof.profiler.intervals import Int64Array, Intervals, union
 from infprof.profiler.mixture import Mixture
 from infprof.profiler.recording import Phase, Recording
+from infprof.profiler.stints import NOBODY
 
 Rows = npt.NDArray[np.intp]
 
@@ -36,6 +37,8 @@ class Request:
     end_ns: int
     lane: int | None
     """The thread that served it; ``None`` in a trace that marks no requests: all threads count."""
+    number: int = NOBODY
+    """By which its stints know it."""
 
     @property
     def wall_ns(self) -> int:
@@ -150,9 +153,10 @@ class Timeline:
             rows = np.flatnonzero((table.phase == phase) & (table.end_ns > table.start_ns))
             rows = rows[:: len(rows) // MOST_EXPLAINED + 1]
             if len(rows):
+                columns = table.start_ns, table.end_ns, table.lane, table.number
                 return tuple(
-                    Request(int(table.start_ns[row]), int(table.end_ns[row]), int(table.lane[row]))
-                    for row in rows
+                    Request(*row)
+                    for row in zip(*(one[rows].tolist() for one in columns), strict=True)
                 )
         if len(table) or not len(self.events):
             return ()
@@ -223,7 +227,7 @@ class Timeline:
             return (threads,)
         own = np.zeros(len(threads), bool)
         own[lane] = True
-        threads[np.unique(self.recording.requests.lane)] = False
+        threads[self.recording.serving_lanes()] = False
         return own, threads
 
     def busy(self, rows: Rows) -> Intervals:

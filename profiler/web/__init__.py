@@ -1,0 +1,1 @@
+"""Requests of web servers: a middleware for ASGI and one for WSGI."""

@@ -1,0 +1,115 @@
+"""One HTTP request and its response, as one request of ours, on however many threads."""
+
+from __future__ import annotations
+
+from itertools import count
+from time import perf_counter_ns
+
+from infprof.profiler.marks import REQUEST, STINT, keys, this_thread
+from infprof.profiler.request import outermost, request, serving
+
+_numbers = count(1)
+
+METHODS = frozenset("GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY".split())
+"""A request is named after its method alone: a path may hold what a recording should not."""
+
+FAILS = 500
+"""From this status on the server says itself that it failed."""
+
+
+def current() -> Exchange | None:
+    """The one under way in this thread or task."""
+    found = outermost()
+    return found if isinstance(found, Exchange) else None
+
+
+class Exchange(request):
+    """A request that tells its stints apart (``profiler.stints``).
+
+    Unlike a plain one it marks neither NVTX nor torch: theirs must nest in one thread.
+    """
+
+    __slots__ = ("number", "heard", "_resumed_ns", "_ready_ns", "_handed_over")
+
+    def __init__(self, method: object) -> None:
+        super().__init__(f"HTTP {method}" if method in METHODS else "HTTP")
+        self.number = next(_numbers)
+        self.heard: list[tuple[str, int, int, int]] | None = None
+        """For a ``Server-Timing``: the ranges so far, as (what, start_ns, end_ns, thread)."""
+        self._resumed_ns: int | None = None
+        self._ready_ns: int | None = None
+        self._handed_over = 0
+
+    def begin(self, in_front_ns: int = 0, in_loop_ns: int = 0) -> None:
+        """It has waited ``in_front_ns`` before the server, and then for the event loop."""
+        self._session, self.thread = serving(), this_thread.id
+        if self._session is not None:
+            self._phase = self._session.enter_request(self.thread)
+        self.is_open = True
+        self.enter_context()
+        now = perf_counter_ns()
+        arrived = now - in_loop_ns
+        self._start = arrived - in_front_ns
+        self.waited("before the server", self._start, arrived)
+        self.waited("event loop", arrived, now)
+
+    def end(self, failed: bool) -> None:
+        """The last byte has gone, or never will. Only the first call counts."""
+        if not self.is_open:
+            return
+        self.pause()
+        self.is_open = False
+        self.leave_context()
+        if self._session is not None:
+            end, key = perf_counter_ns(), keys[REQUEST, self.name]
+            self._session.leave_request(
+                key, self.thread, self._phase, self._start, end, failed, self.number
+            )
+
+    def resume(self) -> bool:
+        """The thread that carries it goes on with it; false where it already was at it."""
+        if not self.is_open or self._resumed_ns is not None:
+            return False
+        self._resumed_ns = now = perf_counter_ns()
+        ready, self._ready_ns = self._ready_ns, None
+        if ready is not None:
+            self.waited("event loop", ready, now)
+        return True
+
+    def pause(self) -> None:
+        """It waits from now on."""
+        resumed, self._resumed_ns = self._resumed_ns, None
+        if resumed is not None:
+            self.worked(resumed)
+
+    def worked(self, start_ns: int) -> None:
+        """This thread worked for it since ``start_ns``."""
+        self._note("", start_ns, perf_counter_ns(), this_thread.id)
+
+    def waited(self, what: str, start_ns: int, end_ns: int) -> None:
+        """It waited for ``what``, one of ``stints.WAITS``."""
+        if end_ns > start_ns:
+            self._note(what, start_ns, end_ns, self.thread)
+            self.hear("queue", start_ns, end_ns, self.thread)
+
+    def hear(self, what: str, start_ns: int, end_ns: int, thread: int) -> None:
+        """Keep a range for a ``Server-Timing``, if one is wanted."""
+        if self.heard is not None:
+            self.heard.append((what, start_ns, end_ns, thread))
+
+    def hand_over(self) -> None:
+        """A call for it was given to another thread."""
+        self._handed_over += 1
+
+    def take_back(self) -> None:
+        """Such a call has ended. After the last, a request that waits waits for its loop.
+
+        Two threads may end at once: the count is then off by one, and a wait goes untold.
+        """
+        self._handed_over -= 1
+        if not self._handed_over and self._resumed_ns is None:
+            self._ready_ns = perf_counter_ns()
+
+    def _note(self, what: str, start_ns: int, end_ns: int, thread: int) -> None:
+        if self._session is not None:
+            self._session.add_mark(keys[STINT, what], start_ns, end_ns, thread, self.number)
