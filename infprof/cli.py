@@ -197,7 +197,7 @@ def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> 
 
 
 @main.command()
-@click.argument("target", metavar="URL")
+@click.argument("targets", metavar="PID|URL...", nargs=-1, required=True)
 @click.option(
     "--duration",
     default=10.0,
@@ -208,15 +208,15 @@ def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> 
 @_folder
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @_one_line_errors
-def attach(target: str, duration: float, out: Path, as_json: bool) -> None:
-    """Watch a live serving engine by the metrics page it has at URL.
+def attach(targets: tuple[str, ...], duration: float, out: Path, as_json: bool) -> None:
+    """Watch a live server: a process from outside, an engine's metrics page, or both.
 
-    Works with vLLM, SGLang, TGI, Triton, TorchServe, KServe, BentoML and Ray Serve, as in:
-    infprof attach http://localhost:8000
+    As in: infprof attach 4711 or infprof attach http://localhost:8000. Pages are read of vLLM,
+    SGLang, TGI, Triton, TorchServe, KServe, BentoML and Ray Serve.
     """
     from infprof.attaching import attach_and_report
 
-    attach_and_report(target, duration, out, as_json)
+    attach_and_report(targets, duration, out, as_json)
 
 
 @main.command()

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.loads.load import Load, PhaseTimes
-from infprof.profiler.recording import Phase, Recording
+from infprof.profiler.recording import Phase, Recording, Requests
 from infprof.profiler.serving.served import Served, Times
 
 
@@ -44,11 +44,11 @@ class Latency:
 def measure_latency(recording: Recording) -> Latency:
     """Read the requests table. Failed requests count: a user waited for them too."""
     told = recording.header.served
-    if told is not None and not len(recording.requests):
+    if told is not None and (recording.header.is_of_stretches or not len(recording.requests)):
         return _of_served(told)
     if recording.header.tells_only_of_load and recording.header.load is not None:
         return _of_load(recording.header.load)
-    table = recording.requests
+    table = Requests.of([]) if recording.header.is_of_stretches else recording.requests
     walls = table.end_ns - table.start_ns
     plain = walls[table.phase == Phase.PLAIN]
     cold, traced = walls[table.phase == Phase.COLD], walls[table.phase == Phase.TRACED]
@@ -60,7 +60,7 @@ def measure_latency(recording: Recording) -> Latency:
         p50_ns=p50,
         p95_ns=p95,
         p99_ns=p99,
-        throughput_per_s=_throughput(recording),
+        throughput_per_s=_throughput(table),
         cold_ns=int(cold[0]) if len(cold) else None,
         traced_p50_ns=_percentile(traced, 50),
         spread=(p75 - p25) / p50 if p50 and p75 is not None and p25 is not None else None,
@@ -105,9 +105,8 @@ def _percentile(walls: npt.NDArray[np.int64], q: float) -> int | None:
     return int(np.percentile(walls, q, method="nearest")) if len(walls) else None
 
 
-def _throughput(recording: Recording) -> float | None:
+def _throughput(table: Requests) -> float | None:
     """Requests over the time of each unbroken run of untraced ones (windows cut the runs)."""
-    table = recording.requests
     plain = table.phase == Phase.PLAIN
     starts = np.flatnonzero(plain & np.concatenate(([True], ~plain[:-1])))
     ends = np.flatnonzero(plain & np.concatenate((~plain[1:], [True])))

@@ -91,6 +91,13 @@ def wait_frame(name: str) -> str | None:
     return _first_match("wait_frame", name)
 
 
+@cache
+def serving_frame(name: str) -> str | None:
+    """What a Python function is to a server. ``rest``: it waits for work, or for another thread's;
+    ``rest in a server``: so where a server calls it; ``loop`` and ``wait``: they hand work on."""
+    return _first_match("serving_frame", name)
+
+
 WRAPPED = re.compile(
     r"(?P<entry>[\w.]+) in (library code"
     r"|(?P<function>.+) (?P<place>\((?P<file>.+):(?P<line>\d+)\)))"

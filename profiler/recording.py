@@ -156,6 +156,12 @@ class Header(_Model):
     """What a load generator measured from outside."""
 
     @property
+    def is_of_stretches(self) -> bool:
+        """Its requests are stretches in which threads of a watched server worked (``outside``):
+        nothing is known of latencies, and all numbers are for the whole."""
+        return self.settings.get("requests") == "stretches"
+
+    @property
     def tells_only_of_load(self) -> bool:
         """Whether nothing was seen of the server itself."""
         return self.subject.kind == "load"

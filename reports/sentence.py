@@ -81,6 +81,8 @@ def sentence(evidence: Evidence, found: list[tuple[str, Finding]]) -> VerdictSen
 
 def subject(evidence: Evidence) -> str:
     """Who takes the time that is explained."""
+    if evidence.header.is_of_stretches:
+        return "the server's threads together"
     is_known = len(evidence.recording.requests) or evidence.header.served is not None
     return "a request" if is_known else "the program in this trace"
 

@@ -27,6 +27,9 @@ LONG_HOLD_NS = 10_000_000
 """Shorter holds of the loop are felt by nobody: a request over a network varies by as much
 (CATALOGUE IP-PY-002; asyncio itself warns from 100 ms on)."""
 
+MANY_TASKS = 3.0
+"""Tasks at a time: a main one that waits, one that is served, and one that is kept waiting."""
+
 
 class Overlap(NamedTuple):
     """What requests of one thread lost to each other."""
@@ -46,6 +49,18 @@ NOBODY = Overlap(0, 0, 0, 0)
 def on_loop(evidence: Evidence) -> Mask:
     """The samples with an event loop on the stack, but for a notebook's, which serves nobody."""
     return _with_frame(evidence, LOOP) & ~_with_frame(evidence, re.compile("ipykernel"))
+
+
+def in_coroutine(evidence: Evidence) -> Mask:
+    """The samples in which a loop runs the program's own code: it lies within the loop's frames."""
+    calls = evidence.timeline.samples.stacks.calls
+    loops, found = np.zeros(len(calls) + 1, bool), np.zeros(len(calls) + 1, bool)
+    for call in range(len(calls)):
+        parent = calls.parent[call]
+        loops[call] = loops[parent] or LOOP.search(frame_text(calls.place(call))) is not None
+        found[call] = found[parent] or (loops[parent] and calls.is_user[call])
+    caught: Mask = found[evidence.timeline.samples.stacks.call]
+    return caught & ~_with_frame(evidence, re.compile("ipykernel"))
 
 
 def running_model(evidence: Evidence) -> Mask:

@@ -28,6 +28,7 @@ Need = Literal[
     "ops",
     "shapes",
     "requests",
+    "work",
     "latency",
     "gpu_samples",
     "host_samples",
@@ -54,8 +55,8 @@ class Evidence:
 
     @property
     def requests(self) -> int:
-        """How many requests the breakdown explains."""
-        return len(self.breakdown.requests)
+        """How many requests the breakdown explains; a watched server's work counts as one."""
+        return 1 if self.header.is_of_stretches else len(self.breakdown.requests)
 
     @property
     def wall_ns(self) -> int:
@@ -191,6 +192,10 @@ class Evidence:
                 header.missing.get("shapes", "operator shapes were not recorded"),
             ),
             "requests": (
+                len(self.recording.requests) > 0 and not header.is_of_stretches,
+                header.missing.get("requests", "the recording marks no requests"),
+            ),
+            "work": (
                 len(self.recording.requests) > 0,
                 header.missing.get("requests", "the recording marks no requests"),
             ),

@@ -149,9 +149,9 @@ def test_no_child_no_py_spy() -> None:
 @with_py_spy
 def test_a_program_that_ends_at_once() -> None:
     program = subprocess.Popen([sys.executable, "-c", ""])
-    collector = Collector(at_once=True)
+    collector = Collector()
     try:
-        collector.start(Target(program.pid))
+        collector.start(Target(program.pid, is_ours=False))
     except Unavailable as reason:
         assert "ended" in str(reason) or "no process" in str(reason)
         return
@@ -164,7 +164,7 @@ def test_a_program_that_ends_at_once() -> None:
 
 
 def test_a_program_that_records_itself_starts_no_process() -> None:
-    collector = Collector(at_once=True)
+    collector = Collector()
     collector.start(Target(os.getpid()))
     assert collector.stop() == Facts()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
@@ -213,7 +213,7 @@ def test_a_program_that_is_not_py_spy_is_a_reason(
     forking: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(stacks, "find", lambda: str(tmp_path))  # a folder
-    collector = Collector(at_once=True)
+    collector = Collector()
     collector.start(Target(forking.pid))
     assert collector._thread is not None
     collector._thread.join()
@@ -227,7 +227,7 @@ def test_output_cut_short_is_noted(
     fake.write_text('#!/bin/sh\necho "Sampling process"\nprintf \'[{"args":{\' > "$5"\n')
     fake.chmod(0o700)
     monkeypatch.setattr(stacks, "find", lambda: str(fake))
-    collector = Collector(at_once=True)
+    collector = Collector()
     collector.start(Target(forking.pid))
     until_sampling(collector)
     facts = collector.stop()

@@ -26,6 +26,8 @@ class Target:
     pid: int
     cuda_visible_devices: str | None = None
     """Its ``CUDA_VISIBLE_DEVICES``, or ``None`` where it is not set."""
+    is_ours: bool = True
+    """We started it, and record it from inside too; else it runs on after us."""
 
 
 @dataclass(frozen=True, slots=True)

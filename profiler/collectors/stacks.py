@@ -1,8 +1,9 @@
 """Python stacks of the program's child processes, through the py-spy program.
 
 The program's own process is sampled from inside (``stack_sampler``), better than from here. So
-py-spy starts once there is a Python child process. Meanwhile the kernel is asked what each thread
-does, because what py-spy writes does not say who waits.
+py-spy starts once there is a Python child process; at once with a process that we only watch.
+Meanwhile the kernel is asked what each thread does, because what py-spy writes does not say who
+waits.
 """
 
 from __future__ import annotations
@@ -49,9 +50,8 @@ INSIDE = "child processes are sampled by infprof run alone"
 class Collector:
     """Watches for child processes, and samples them until the program ends."""
 
-    def __init__(self, *, at_once: bool = False, patience_s: float = PATIENCE_S) -> None:
-        """``at_once``: do not wait for a child process."""
-        self._at_once, self._patience_s = at_once, patience_s
+    def __init__(self, *, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._stopping = threading.Event()
         self.sampling = threading.Event()
         """Set when py-spy runs."""
@@ -78,6 +78,11 @@ class Collector:
             raise Unavailable(str(error)) from None
         if not may_be_traced(target.pid):
             raise Unavailable(RESTRICTED)
+        if not target.is_ours:
+            try:
+                self._begin(program, target.pid, max(_count(tree), 1), dies_with_us=True)
+            except (OSError, Ended) as error:
+                raise Unavailable(f"py-spy could not begin: {error}") from None
         self._thread = threading.Thread(
             target=self._watch, args=(program, tree), name="infprof-py-spy", daemon=True
         )
@@ -115,9 +120,10 @@ class Collector:
 
     def _watch(self, program: str, tree: ProcessTree) -> None:
         try:
-            processes = 1 if self._at_once else self._wait_for_children(tree)
-            if processes:
-                self._sample(program, tree.pid, processes)
+            if self._spy is None and (processes := self._wait_for_children(tree)):
+                self._begin(program, tree.pid, processes)
+            if self._spy is not None:
+                self._sample(self._spy, tree.pid)
         except Ended:
             pass
         except Exception as error:  # as above
@@ -129,20 +135,21 @@ class Collector:
         before = 1
         while True:
             began = thread_time_ns()
-            pids = ProcessTree(tree.pid).pids(0)
-            now = 1 + sum(map(_runs_python, pids[1:]))
+            now = 1 + _count(tree, but=1)
             if now == before > 1:
                 return now
             before = now
             if self._stopping.wait(_pause(LOOK_S, began)):
                 return 0
 
-    def _sample(self, program: str, pid: int, processes: int) -> None:
+    def _begin(self, program: str, pid: int, processes: int, *, dies_with_us: bool = False) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="infprof-"))
         spy = PySpy(program, self._folder / "stacks.json")
-        spy.start(pid, processes)
+        spy.start(pid, processes, dies_with_us=dies_with_us)
         self._spy = spy
         self.sampling.set()
+
+    def _sample(self, spy: PySpy, pid: int) -> None:
         known: list[tuple[int, int]] = []
         looked_ns = 0
         while spy.is_running() and len(self._states) < MOST_STATES:
@@ -170,6 +177,11 @@ def _pause(usual_s: float, began_ns: int) -> float:
     return max(usual_s, (thread_time_ns() - began_ns) / 1e9 / MOST_SHARE)
 
 
+def _count(tree: ProcessTree, but: int = 0) -> int:
+    """How many processes of a tree run Python; not counting the first ones. Raises ``Ended``."""
+    return sum(map(_runs_python, ProcessTree(tree.pid).pids(0)[but:]))
+
+
 def _runs_python(pid: int) -> bool:
     try:
         return "python" in os.path.basename(os.readlink(f"/proc/{pid}/exe"))
@@ -180,9 +192,9 @@ def _runs_python(pid: int) -> bool:
 def _notes(trace: PySpyTrace) -> list[Note]:
     found = []
     if trace.cut:
-        text = f"The end of what py-spy saw of child processes is missing: {trace.cut}."
+        text = f"The end of what py-spy saw is missing: {trace.cut}."
         found.append(Note(code="py-spy-cut", text=text))
     if trace.end_ns > (LONGEST_S - 1) * 1e9:
-        text = f"Child processes were sampled for {LONGEST_S} s, not longer."
+        text = f"Py-spy sampled for {LONGEST_S} s, not longer."
         found.append(Note(code="py-spy-ended", text=text))
     return found

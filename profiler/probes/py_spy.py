@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from ctypes import CDLL
 from pathlib import Path
 
 from infprof.profiler.clock import now_ns
@@ -70,8 +71,10 @@ class PySpy:
         self._text = b""
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, pid: int, processes: int) -> None:
-        """Begin with a process and its children, so many in all. Raises ``OSError``."""
+    def start(self, pid: int, processes: int, *, dies_with_us: bool = False) -> None:
+        """Begin with a process and its children, so many in all; ``dies_with_us``: where the thread
+        that calls this ends, it is killed. Raises ``OSError``."""
+        prepare = _die_with_parent if dies_with_us else _take_interrupts
         self.rate = max(RATE // processes, LOWEST_RATE)
         self.started_ns = now_ns()
         self._process = subprocess.Popen(
@@ -80,7 +83,7 @@ class PySpy:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # the terminal's Ctrl-C is for the program
-            preexec_fn=_take_interrupts,
+            preexec_fn=prepare,
         )
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
@@ -150,6 +153,15 @@ class PySpy:
             pass
         if not self.begun_ns and b"Sampling process" in self._text:
             self.begun_ns = now_ns()
+
+
+PR_SET_PDEATHSIG, _LIBC = 1, CDLL(None)
+
+
+def _die_with_parent() -> None:
+    """So that nothing looks into the process any more when we were killed. Py-spy stops nobody."""
+    _take_interrupts()
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _take_interrupts() -> None:

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 
 from infprof.profiler.intervals import EMPTY
 from infprof.rules.event_loops import (
+    MANY_TASKS,
     NOBODY,
     Overlap,
     holds,
@@ -46,9 +47,6 @@ USES_TRACER = False
 MODEL_SHARE = 0.20
 """A model that keeps its thread busy for less is rarely in another request's way: even if those
 came at random, four of five would find the loop free."""
-
-MANY_TASKS = 3.0
-"""Tasks at a time: a main one that waits, one that is served, and one that is kept waiting."""
 
 FIX = Fix(
     text="Run the model on a thread of its own, so that the loop stays free.",

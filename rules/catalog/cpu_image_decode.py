@@ -34,9 +34,12 @@ import numpy as np
 from infprof.profiler.events import Kind
 from infprof.profiler.names import entry_of
 from infprof.profiler.timeline import Rows
+from infprof.rules.call_masks import Mask
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
+from infprof.rules.host_code import ENOUGH_SAMPLES, places
 from infprof.rules.host_time import LOCAL_HOST_LEAVES, named_rows, require_named_host
+from infprof.rules.loop_report import exposed_ns
 from infprof.rules.spans_of_samples import samples_within
 
 NEEDS: tuple[Need, ...] = ()
@@ -126,10 +129,13 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     ops = evidence.timeline.outermost(evidence.rows(Kind.OP, _decoding_op, "yes"))
     waited = evidence.exposed_part_ns(rows, *LOCAL_HOST_LEAVES)
     waited += evidence.exposed_part_ns(ops, "compute.cpu", "python.dispatch")
+    where = evidence.top(np.concatenate([rows, ops]))
     if not waited:
+        mask = _sampled(evidence)
+        waited, where = exposed_ns(evidence, mask), places(evidence, mask)
+    if not waited or not where:
         require_named_host(evidence, "decoding")
         return
-    where = evidence.top(np.concatenate([rows, ops]))
     on_gpu = evidence.device_use == "used" or bool(evidence.header.machine.gpus)
     yield Finding(
         title="Decode media on the GPU"
@@ -144,6 +150,16 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         fix=FIX_VIDEO if VIDEO.search(where[0].name) else FIX_GPU if on_gpu else FIX_CPU,
         where=where,
     )
+
+
+def _sampled(evidence: Evidence) -> Mask:
+    """The samples in a decoder, where no entry point was wrapped (a process seen from outside)."""
+    samples = evidence.timeline.samples
+    decoding = {one: decodes(one, "preprocess") for one in set(samples.library.tolist())}
+    found = np.array([decoding[one] for one in samples.library.tolist()], bool)
+    if int(samples.of_requests.sum()) < ENOUGH_SAMPLES:
+        found[:] = False
+    return found & samples.of_requests
 
 
 def decodes(name: str, stage: str | None) -> bool:

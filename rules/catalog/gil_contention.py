@@ -41,7 +41,7 @@ from infprof.rules.host_code import Mask, place_text, places, require_samples, s
 from infprof.rules.meanwhile import running_meanwhile
 from infprof.rules.sampled_time import visible_ns
 
-NEEDS: tuple[Need, ...] = ("stacks", "requests")
+NEEDS: tuple[Need, ...] = ("stacks", "work")
 USES_TRACER = False
 
 CAUGHT_SHARE = 0.5

@@ -40,7 +40,7 @@ from infprof.rules.meanwhile import running_meanwhile
 from infprof.rules.sampled_time import at_least_ns, visible_ns
 from infprof.rules.sleeps import Sleep, by_place, exposed_sleep_ns, is_sleep, unrecorded
 
-NEEDS: tuple[Need, ...] = ("requests",)
+NEEDS: tuple[Need, ...] = ("work",)
 USES_TRACER = False
 
 FIX_POLLING = Fix(

@@ -1,0 +1,1 @@
+"""Watching processes that we did not start, from outside: nothing of theirs is changed."""

@@ -1,0 +1,127 @@
+"""Stretches of work: from outside no request is seen, only what each thread does now and then.
+
+A server's thread works, or it waits for work: in its event loop, at a queue, in ``accept``. What
+lies between two waits for work is a stretch. It may be one request, a part of one, or several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from infprof.profiler import names
+from infprof.profiler.call_stages import frame_text
+from infprof.profiler.call_tree import MODEL_FILE
+from infprof.profiler.intervals import Int64Array
+from infprof.profiler.phase import Phase
+from infprof.profiler.recording import Recording, Requests
+from infprof.profiler.stacks import Calls, Stacks, State
+
+Mask = npt.NDArray[np.bool_]
+
+BLOCKED = State.IO, State.LOCK, State.SLEEP, State.UNKNOWN
+
+LONGEST_STEP = 3
+"""Samples of a thread further apart than so many usual steps do not belong to one stretch."""
+
+LEAST_RUNNING = 0.02
+"""A thread outside a server's loop that is ready to run in fewer of the samples in which it works
+only sleeps and looks: it serves nobody."""
+
+MOST_PLACES = 10
+"""A place that calls models a tenth as often as the busiest one, or less, is a warm-up."""
+
+
+def cut_into_stretches(recording: Recording) -> Recording:
+    """The recording with its stretches in place of requests, and the places that call models."""
+    stacks, frames = recording.stacks, _Frames.of(recording.stacks.calls)
+    is_blocked = np.isin(stacks.state, BLOCKED)
+    works = ~(frames.rests[stacks.call] | is_blocked & frames.waits[stacks.call])
+    rows = [
+        (start, end, lane, int(Phase.PLAIN), 0)
+        for lane, mine in _serving(stacks, works, frames)
+        for start, end in _stretches(stacks.time_ns[mine], works[mine])
+    ]
+    header = recording.header.model_copy(deep=True)
+    header.model_calls = _model_calls(stacks)
+    header.settings["requests"] = "stretches"
+    return replace(recording, header=header, requests=Requests.of(rows))
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """Of each call, what its frames say."""
+
+    rests: Mask
+    """The innermost frame does nothing but wait for work."""
+    waits: Mask
+    """A thread that is blocked here waits for work: no code of the user's lies within the innermost
+    frame of a server's."""
+    loops: Mask
+    """A server's loop is on the stack."""
+
+    @classmethod
+    def of(cls, calls: Calls) -> _Frames:
+        found = cls(*(np.zeros(len(calls), bool) for _ in fields(cls)))
+        for call in range(len(calls)):
+            kind, parent = names.serving_frame(frame_text(calls.place(call))), calls.parent[call]
+            is_inner = parent >= 0 and not calls.is_user[call]
+            within = is_inner and bool(found.waits[parent])
+            found.waits[call] = kind is not None or within
+            found.rests[call] = kind == "rest" or (kind == "rest in a server" and within)
+            found.loops[call] = kind == "loop" or (parent >= 0 and found.loops[parent])
+        return found
+
+
+def _serving(stacks: Stacks, works: Mask, frames: _Frames) -> Iterator[tuple[int, Mask]]:
+    """The threads that serve, with their samples: those in a server's loop, and all others that are
+    found ready to run often enough."""
+    ready = np.isin(stacks.state, (State.RUNNING, State.GIL))
+    for lane in np.unique(stacks.lane[works]).tolist():
+        mine = stacks.lane == lane
+        is_server = frames.loops[stacks.call[mine]].any()
+        if is_server or ready[mine & works].mean() >= LEAST_RUNNING:
+            yield lane, mine
+
+
+def _stretches(times: Int64Array, works: Mask) -> list[tuple[int, int]]:
+    """From the middle between two samples to the middle between two others."""
+    if not len(times):
+        return []
+    steps = np.diff(times)
+    usual = int(np.median(steps)) if len(steps) else 0
+    half = np.minimum(steps, LONGEST_STEP * usual) // 2
+    begin = times - np.concatenate(([usual // 2], half))
+    end = times + np.concatenate((half, [usual // 2]))
+    apart = np.concatenate(([True], steps > LONGEST_STEP * usual))
+    first = works & (apart | ~np.concatenate(([False], works[:-1])))
+    last = works & np.concatenate((apart[1:] | ~works[1:], [True]))
+    return [
+        (int(start), int(stop))
+        for start, stop in zip(begin[first], end[last], strict=True)
+        if stop > start
+    ]
+
+
+def _model_calls(stacks: Stacks) -> list[int]:
+    """The calls within which models are called, by the samples inside."""
+    calls = stacks.calls
+    caller = np.full(len(calls), -1, np.int64)
+    for call in range(len(calls)):
+        parent = int(calls.parent[call])
+        if parent >= 0:
+            caller[call] = caller[parent]
+            if caller[call] < 0 and _is_model(calls, call):
+                caller[call] = parent
+    sampled = caller[stacks.call]
+    found, count = np.unique(sampled[sampled >= 0], return_counts=True)
+    often = count.max(initial=0) / MOST_PLACES
+    return [int(call) for call in found[count > often]]
+
+
+def _is_model(calls: Calls, call: int) -> bool:
+    place = calls.place(call)
+    return place.file.endswith(MODEL_FILE) and place.function.endswith("call_impl")
