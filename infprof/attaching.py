@@ -10,9 +10,9 @@ from rich.console import Console
 from infprof import __version__
 from infprof.output import Output, explain
 from infprof.profiler.importers.metrics_page import recording_of
+from infprof.profiler.outside.processes import look
 from infprof.profiler.outside.watch import watch
 from infprof.profiler.recording import BadInput, Recording, Subject
-from infprof.profiler.redact import redact
 from infprof.profiler.serving.scrape import MetricsPage
 from infprof.profiler.serving.scrape import watch as watch_page
 from infprof.reporting import say, show
@@ -59,10 +59,6 @@ def _told(page: MetricsPage, seconds: float) -> Recording:
 
 
 def _seen(pid: int, seconds: float) -> Recording:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        words = []
-    command = redact([one.decode("utf-8", "replace") for one in words if one])
-    subject = Subject(kind="attach", name=f"process {pid}", command=command)
+    first = look(pid)[0]
+    subject = Subject(kind="attach", name=first.label, command=first.command)
     return watch(pid, seconds).recording(subject, __version__)

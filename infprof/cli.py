@@ -230,14 +230,22 @@ def rules(rule: str | None) -> None:
 
 
 @main.command()
+@click.argument("pid", required=False, type=int)
 @click.option(
     "--calibrate",
     is_flag=True,
     help="Measure what this machine can do (up to 20 s); recordings made here then carry it.",
 )
 @_one_line_errors
-def doctor(calibrate: bool) -> None:
-    """Say what can be measured on this machine, what cannot, why, and how to enable it."""
-    from infprof.showing import show_calibration, show_doctor
+def doctor(pid: int | None, calibrate: bool) -> None:
+    """Say what can be measured on this machine, what cannot, why, and how to enable it.
 
-    show_calibration() if calibrate else show_doctor()
+    With the PID of a running server: what attaching to it and its child processes can show.
+    """
+    from infprof.showing import show_calibration, show_doctor, show_processes
+
+    if pid is None:
+        return show_calibration() if calibrate else show_doctor()
+    if calibrate:
+        raise click.UsageError("--calibrate measures the machine: leave out PID")
+    show_processes(pid)

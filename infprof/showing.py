@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -15,7 +15,10 @@ from infprof.profiler.calibrate import CPU_SECONDS, GPU_SECONDS, calibrate
 from infprof.profiler.calibration import Calibration
 from infprof.profiler.calibration_file import keep
 from infprof.profiler.collectors import Unavailable
-from infprof.profiler.doctor import examine
+from infprof.profiler.doctor import Check, examine
+from infprof.profiler.outside.process import Process
+from infprof.profiler.outside.processes import look, servers
+from infprof.profiler.outside.sight import sight
 from infprof.profiler.recording import BadInput
 from infprof.reports import wording
 from infprof.reports.roofline_words import rate as flops_rate
@@ -53,13 +56,49 @@ def show_rule(rule: str) -> None:
 def show_doctor() -> None:
     """What can be measured here, what cannot, and the command that would enable it."""
     console = Console()
+    console.print(_checked(examine()))
+    console.print("\nNext: infprof run script.py", highlight=False)
+
+
+def show_processes(pid: int) -> None:
+    """What attaching to a process and its descendants can show. Raises ``BadInput`` as ``look``."""
+    found = look(pid)
+    watched = servers(found)
+    console = Console()
+    console.print(_listed(found, watched))
+    console.print()
+    console.print(_checked(sight(watched)))
+    console.print(f"\nNext: infprof attach {pid}", highlight=False)
+
+
+def _listed(processes: Sequence[Process], watched: Sequence[Process]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("pid", no_wrap=True, justify="right")
+    table.add_column("process")
+    for name in ("Python", "torch", "GPU", "threads", "watched"):
+        table.add_column(name, no_wrap=True)
+    words = {True: "yes", False: "no", None: "?"}
+    for one in processes:
+        unknown = "?" if one.python == "" or one.uses_torch is None else "no"
+        table.add_row(
+            str(one.pid),
+            Text(wording.plain(one.name)),
+            one.python or unknown,
+            words[one.uses_torch],
+            words[one.uses_gpu],
+            str(one.threads),
+            words[one in watched],
+        )
+    return table
+
+
+def _checked(checks: Sequence[Check]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     signs = {True: "[green]yes[/]", False: "[red]no[/]", None: "[yellow]?[/]"}
-    for check in examine():
+    for check in checks:
         text = escape(check.detail) + (f"\n[dim]{escape(check.cure)}[/]" if check.cure else "")
         table.add_row(signs[check.ok], check.name, text)
-    console.print(table)
-    console.print("\nNext: infprof run script.py", highlight=False)
+    return table
 
 
 def show_calibration(seconds: float | None = None, file: Path | None = None) -> None:

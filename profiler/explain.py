@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from infprof.profiler.breakdown import Breakdown, by_critical_path, by_occupancy
 from infprof.profiler.critical_path import CriticalPaths
 from infprof.profiler.load_breakdown import by_load
@@ -17,5 +19,7 @@ def explain(timeline: Timeline) -> Breakdown:
         return by_served(header.served)
     if header.tells_only_of_load and header.load is not None:
         return by_load(header.load)
+    if timeline.recording.header.is_of_stretches:
+        return replace(by_occupancy(timeline), basis="sampled")
     paths = CriticalPaths(timeline)
     return by_critical_path(timeline, paths) if paths.are_known else by_occupancy(timeline)

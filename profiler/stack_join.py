@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from infprof.profiler import names
+from infprof.profiler.call_stages import frame_text
 from infprof.profiler.call_tree import is_ours
 from infprof.profiler.collectors import Spied
 from infprof.profiler.intervals import Int64Array
@@ -19,6 +21,7 @@ from infprof.profiler.session_files import SampledStacks
 from infprof.profiler.stack_clock import Alignment, align, from_bounds
 from infprof.profiler.stack_sampler import WAITING_FILES
 from infprof.profiler.stacks import Place, State
+from infprof.profiler.state_clock import align_states
 
 SMALL_SHARE = 0.2
 """Of a median request: placed worse than that, a stack falls into the request before or after."""
@@ -78,17 +81,25 @@ class KernelStates:
 
     def at(self, thread: int, time_ns: int) -> int:
         """Its state at the nearest time, ``UNKNOWN`` where that is too far off."""
+        return min(self._around(thread, time_ns), default=(0, State.UNKNOWN))[1]
+
+    def at_work(self, thread: int, time_ns: int) -> int:
+        """As ``at``, for a thread in a function that is none of those that wait for work: of the
+        times before and after, the one at which it was not blocked in a call. It was asked in turn
+        with many others, and may have gone on waiting for work, or come from there."""
+        ordered = sorted(self._around(thread, time_ns))
+        busy = [state for _, state in ordered if state not in (State.IO, State.SLEEP)]
+        return busy[0] if busy else self.at(thread, time_ns)
+
+    def _around(self, thread: int, time_ns: int) -> list[tuple[int, int]]:
+        """How far off the times before and after are, and its states then."""
         times = self.times.get(thread)
         if times is None:
-            return State.UNKNOWN
+            return []
         place = int(np.searchsorted(times, time_ns))
-        near = min(
-            (one for one in (place - 1, place) if 0 <= one < len(times)),
-            key=lambda one: abs(int(times[one]) - time_ns),
-        )
-        if abs(int(times[near]) - time_ns) > FRESH_NS:
-            return State.UNKNOWN
-        return int(self.states[thread][near])
+        near = [one for one in (place - 1, place) if 0 <= one < len(times)]
+        found = [(abs(int(times[one]) - time_ns), int(self.states[thread][one])) for one in near]
+        return [one for one in found if one[0] <= FRESH_NS]
 
 
 def join(
@@ -96,10 +107,10 @@ def join(
 ) -> Joined:
     """The rows to add to ``own``, whose calls grow. ``process`` is the session's, ``request_ns``
     what a usual request takes, ``None`` where there is none."""
-    clock = _clock(spied, beats)
+    kernel = KernelStates.of(spied.states)
+    clock = _clock(spied, beats, kernel)
     sure = request_ns is None or clock.error_ns <= SMALL_SHARE * request_ns
     covered = _Covered.by(own.rows)
-    kernel = KernelStates.of(spied.states)
     threads = _threads_of(spied)
     calls, places = _add_calls(spied, own)
     rows, lanes = [], dict[int, Lane]()
@@ -111,8 +122,9 @@ def join(
             continue
         if not kernel.had(thread, time_ns):
             continue
-        state = kernel.at(thread, time_ns)
-        if state == State.LOCK and not _waits(places[call].file):
+        is_idle = process is not None or names.serving_frame(frame_text(places[call])) is not None
+        state = (kernel.at if is_idle else kernel.at_work)(thread, time_ns)
+        if state == State.LOCK and not _waits(places[call]):
             others = (one for one in threads[owner] if one != thread)
             held = any(kernel.at(one, time_ns) == State.RUNNING for one in others)
             state = State.GIL if held else State.RUNNING  # native code locks for itself
@@ -128,11 +140,22 @@ def _lane(owner: int, thread: int, name: str, process: int | None) -> Lane:
     return Lane(type="thread", process=owner, id=thread, name=shown)
 
 
-def _clock(spied: Spied, beats: Int64Array) -> Alignment:
+def _clock(spied: Spied, beats: Int64Array, kernel: KernelStates) -> Alignment:
+    """By beats; else by where threads that wait for work were found blocked; else by bounds."""
     seen = np.array(spied.trace.beats, np.int64).reshape(-1, 2)
     bounds = from_bounds(spied.between)
     found = align(beats, seen, spied.between, spied.interval_ns)
+    if found is None and not len(beats):
+        found = align_states(_resting(spied), kernel.times, kernel.states, spied.between)
     return bounds if found is None or found.error_ns > bounds.error_ns else found
+
+
+def _resting(spied: Spied) -> Int64Array:
+    """Rows of (their time, thread, whether its innermost function only waits for work)."""
+    kinds = [names.serving_frame(frame_text(place)) for _, place in spied.trace.calls.rows]
+    rests = [kind is not None and kind.startswith("rest") for kind in kinds]
+    rows = [(time, thread, rests[call]) for time, _, thread, call in spied.trace.rows]
+    return np.array(rows, np.int64).reshape(-1, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +193,7 @@ def _add_calls(spied: Spied, own: SampledStacks) -> tuple[list[int], list[Place]
     return calls, places
 
 
-def _waits(file: str) -> bool:
-    """Whether a thread whose innermost function is in this file waits for a lock of its own."""
-    return file.endswith(WAITING_FILES) or is_ours(file)
+def _waits(place: Place) -> bool:
+    """Whether a thread whose innermost function is this one waits for a lock of its own."""
+    own = place.file.endswith(WAITING_FILES) or is_ours(place.file)
+    return own or names.serving_frame(frame_text(place)) is not None

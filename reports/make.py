@@ -210,6 +210,7 @@ def _finding(
             speedup_low=_speedup(wall, saving.low_ns),
             speedup_high=_speedup(wall, saving.high_ns),
             confidence=lowered(saving.confidence, quality),
+            of="whole" if evidence.is_whole else "request",
         ),
         where=[
             rows.WhereRow(name=one.name, count=one.count, ms=ms(one.time_ns), detail=one.detail)

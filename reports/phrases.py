@@ -53,7 +53,8 @@ def saving(row: SavingRow) -> str:
     else:
         amount = wording.ms_range(row.low_ms, row.high_ms)
         part = wording.share_range(row.share_low, row.share_high)
-    return f"{verb} {amount} per request ({part} of the wall{_faster(row)})"
+    unit, wall = (" per request", "the wall") if row.of == "request" else ("", "the whole")
+    return f"{verb} {amount}{unit} ({part} of {wall}{_faster(row)})"
 
 
 def _faster(row: SavingRow) -> str:
@@ -104,8 +105,11 @@ def composition(report: Report) -> str:
     if report.serving is not None:
         served = wording.counted(report.latency.requests, "request")
         return f"The mean of {served}, divided as the engine divides it."
+    basis = BREAKDOWN_BASIS[report.quality.basis]
+    if report.subject.kind == "attach":
+        return f"All that its threads worked: {wording.ms(rows.wall_ms)}. {basis}"
     mean = f"Mean of {wording.counted(rows.requests, 'explained request')}"
-    return f"{mean}: {wording.ms(rows.wall_ms)} each. {BREAKDOWN_BASIS[report.quality.basis]}"
+    return f"{mean}: {wording.ms(rows.wall_ms)} each. {basis}"
 
 
 def flame(report: Report) -> str:

@@ -100,12 +100,23 @@ def _limits(evidence: Evidence) -> list[Note]:
         why = evidence.header.missing.get("kernels", "no device activity was recorded")
         text = f"The GPU's work is not in the recording, so waits for it cannot be told: {why}."
         found.append(Note(code="no-device-activity", text=text))
-    if not evidence.timeline.traced and evidence.header.served is None:
+    if evidence.header.is_of_stretches:
+        found.append(Note(code="outside", text=_from_outside(evidence)))
+    elif not evidence.timeline.traced and evidence.header.served is None:
         text = "No request ran under the tracer, so only declared stages are known."
         found.append(Note(code="untraced", text=text))
     return [
         *found, *_latency_limits(evidence), *_host_limits(evidence), *sample_limits(evidence)
     ]  # fmt: skip
+
+
+def _from_outside(evidence: Evidence) -> str:
+    worked = wording.ms(evidence.breakdown.wall_ns / 1e6)
+    return (
+        f"Seen from outside for {wording.ms((evidence.header.span_ns or 0) / 1e6)}: the server's "
+        f"threads worked for {worked}, all together, which is what the shares are of. How often "
+        "and how long requests are served cannot be seen from there."
+    )
 
 
 def _host_limits(evidence: Evidence) -> list[Note]:
@@ -143,7 +154,8 @@ def _latency_limits(evidence: Evidence) -> list[Note]:
             "shares of Python and dispatch are overstated."
         )
         found.append(Note(code="distortion", text=text))
-    if len(evidence.recording.requests) and latency.requests < FEW_REQUESTS:
+    marked = len(evidence.recording.requests) and not evidence.header.is_of_stretches
+    if marked and latency.requests < FEW_REQUESTS:
         text = (
             f"Only {latency.requests} requests ran without the tracer after warm-up: percentiles "
             f"of fewer than {FEW_REQUESTS} say little."

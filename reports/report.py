@@ -150,6 +150,8 @@ class SavingRow(_Model):
     speedup_low: float
     speedup_high: float
     confidence: Literal["A", "B", "C"]
+    of: Literal["request", "whole"] = "request"
+    """The whole that was looked at, where no requests are known."""
 
 
 class WhereRow(_Model):

@@ -82,9 +82,8 @@ def sentence(evidence: Evidence, found: list[tuple[str, Finding]]) -> VerdictSen
 def subject(evidence: Evidence) -> str:
     """Who takes the time that is explained."""
     if evidence.header.is_of_stretches:
-        return "the server's threads together"
-    is_known = len(evidence.recording.requests) or evidence.header.served is not None
-    return "a request" if is_known else "the program in this trace"
+        return "the server"
+    return "the program in this trace" if evidence.is_whole else "a request"
 
 
 def _limiting(evidence: Evidence, stages: dict[str, int]) -> tuple[str, int, str, str]:

@@ -14,6 +14,7 @@ from types import ModuleType
 from infprof.profiler import registry
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Finding, Outcome, Unknown, Verdict
+from infprof.rules.whole import of_the_whole
 
 GATE_SHARE = 0.05
 """A saving below this share of the wall is no finding: 20 interleaved pairs of runs at 1 to 2 %
@@ -66,7 +67,7 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidenc
     exempt = bool(getattr(module, "ALWAYS_REPORT", False))
     try:
         found = (_replayed(evidence, one, exempt) for one in module.check(evidence))
-        findings = tuple(_in_time_of(plain, evidence, one) for one in found)
+        findings = tuple(_said(plain, _in_time_of(plain, evidence, one)) for one in found)
     except Unknown as reason:
         return Verdict(rule, Outcome.UNKNOWN, str(reason))
     except Exception as error:  # a rule of ours or a stranger's: the others must still be heard
@@ -117,6 +118,10 @@ def _in_time_of(plain: Evidence, traced: Evidence, finding: Finding) -> Finding:
     if traced.wall_ns > NOTICEABLY_SLOWER * plain.wall_ns:
         why += f" (Seen under the tracer, where a request took {traced.wall_ns / 1e6:.2f} ms.)"
     return replace(finding, saving=saving, why=why)
+
+
+def _said(evidence: Evidence, finding: Finding) -> Finding:
+    return replace(finding, why=of_the_whole(finding.why)) if evidence.is_whole else finding
 
 
 def _gate(rule: str, findings: tuple[Finding, ...], evidence: Evidence, exempt: bool) -> Verdict:

@@ -59,6 +59,13 @@ class Evidence:
         return 1 if self.header.is_of_stretches else len(self.breakdown.requests)
 
     @property
+    def is_whole(self) -> bool:
+        """No requests are known: all times are of the whole that was looked at."""
+        header = self.header
+        is_mean = header.served is not None or header.tells_only_of_load
+        return header.is_of_stretches or not (len(self.recording.requests) or is_mean)
+
+    @property
     def wall_ns(self) -> int:
         """Mean wall of the explained requests."""
         return self.per_request(self.breakdown.wall_ns)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from infprof.rules.call_masks import Mask, running, under
+import numpy as np
+
+from infprof.rules.call_masks import Mask, running
 from infprof.rules.evidence import Evidence
 
 ENTRY = re.compile(
@@ -36,7 +38,17 @@ def serialises(name: str, stage: str | None) -> bool:
 
 
 def serialising(evidence: Evidence) -> Mask:
-    """Samples that worked in one of the files."""
-    inside = under(evidence, lambda place: not place.is_user and bool(FILES.search(place.file)))
-    other = under(evidence, lambda place: not place.is_user and bool(NOT_TEXT.search(place.file)))
+    """Samples that worked in one of the files, below the program's own innermost function: a
+    worker process has multiprocessing's frames above that, whatever it does."""
+    inside, other = _below(evidence, FILES), _below(evidence, NOT_TEXT)
     return inside & ~other & running(evidence)
+
+
+def _below(evidence: Evidence, files: re.Pattern[str]) -> Mask:
+    calls = evidence.timeline.samples.stacks.calls
+    found = np.zeros(len(calls) + 1, bool)  # the last one is the parent of the outermost: -1
+    for call in range(len(calls)):
+        if not calls.is_user[call]:
+            found[call] = found[calls.parent[call]] or bool(files.search(calls.place(call).file))
+    hit: Mask = found[evidence.timeline.samples.stacks.call]
+    return hit

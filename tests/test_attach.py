@@ -37,7 +37,7 @@ def test_a_server_is_watched_and_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "complaint"),
     [
-        ("4711", "a process is not built yet"),
+        ("4194304", "there is no process"),
         ("localhost", "not an address"),
         ("file:///etc/passwd", "not an address"),
         ("http://", "not an address"),

@@ -28,8 +28,7 @@ LONGEST_STEP = 3
 """Samples of a thread further apart than so many usual steps do not belong to one stretch."""
 
 LEAST_RUNNING = 0.02
-"""A thread outside a server's loop that is ready to run in fewer of the samples in which it works
-only sleeps and looks: it serves nobody."""
+"""A thread that is ready to run in fewer of the samples in which it works only sleeps and looks."""
 
 MOST_PLACES = 10
 """A place that calls models a tenth as often as the busiest one, or less, is a warm-up."""
@@ -77,14 +76,15 @@ class _Frames:
 
 
 def _serving(stacks: Stacks, works: Mask, frames: _Frames) -> Iterator[tuple[int, Mask]]:
-    """The threads that serve, with their samples: those in a server's loop, and all others that are
-    found ready to run often enough."""
+    """The threads that serve, with their samples: those that ever wait for work, have a server's
+    loop on the stack or call a model. Where there are none, all that are ready to run often."""
+    lanes = [(lane, stacks.lane == lane) for lane in np.unique(stacks.lane[works]).tolist()]
+    serves = (frames.rests | frames.loops | (_callers(stacks.calls) >= 0))[stacks.call]
     ready = np.isin(stacks.state, (State.RUNNING, State.GIL))
-    for lane in np.unique(stacks.lane[works]).tolist():
-        mine = stacks.lane == lane
-        is_server = frames.loops[stacks.call[mine]].any()
-        if is_server or ready[mine & works].mean() >= LEAST_RUNNING:
-            yield lane, mine
+    found = [(lane, mine) for lane, mine in lanes if serves[mine].any()]
+    yield from found or [
+        (lane, mine) for lane, mine in lanes if ready[mine & works].mean() >= LEAST_RUNNING
+    ]
 
 
 def _stretches(times: Int64Array, works: Mask) -> list[tuple[int, int]]:
@@ -108,18 +108,21 @@ def _stretches(times: Int64Array, works: Mask) -> list[tuple[int, int]]:
 
 def _model_calls(stacks: Stacks) -> list[int]:
     """The calls within which models are called, by the samples inside."""
-    calls = stacks.calls
+    sampled = _callers(stacks.calls)[stacks.call]
+    found, count = np.unique(sampled[sampled >= 0], return_counts=True)
+    often = count.max(initial=0) / MOST_PLACES
+    return [int(call) for call in found[count > often]]
+
+
+def _callers(calls: Calls) -> Int64Array:
+    """For each call within a model's the one that called the model, -1 for all others."""
     caller = np.full(len(calls), -1, np.int64)
     for call in range(len(calls)):
         parent = int(calls.parent[call])
         if parent >= 0:
-            caller[call] = caller[parent]
-            if caller[call] < 0 and _is_model(calls, call):
-                caller[call] = parent
-    sampled = caller[stacks.call]
-    found, count = np.unique(sampled[sampled >= 0], return_counts=True)
-    often = count.max(initial=0) / MOST_PLACES
-    return [int(call) for call in found[count > often]]
+            is_outermost = caller[parent] < 0 and _is_model(calls, call)
+            caller[call] = parent if is_outermost else caller[parent]
+    return caller
 
 
 def _is_model(calls: Calls, call: int) -> bool:

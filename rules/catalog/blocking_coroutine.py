@@ -74,7 +74,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         title="Await what blocks the event loop",
         why=(
             f"The event loop's thread is blocked for about {time_ns / 1e6:.0f} ms"
-            f" ({100 * evidence.share(time_ns):.0f} % of each request's wall; at least"
+            f" ({100 * evidence.share(time_ns):.0f} % of its wall; at least"
             f" {at_least_ns(time_ns, int(mask.sum())) / 1e6:.0f} ms), most of it in {name!r}, and"
             " serves nobody meanwhile."
         ),

@@ -47,8 +47,8 @@ NEEDS: tuple[Need, ...] = ()
 MEDIA = re.compile(
     r"(?i)jpe?g|imread|imdecode|(image|video|audio|frame|media)s?[ _-]?decod"
     r"|decod\w*[ _-]?(image|video|audio|frame|media|png|webp|gif)|(read|load)_(image|video|audio)"
-    r"|ImageFile\.py.*: load|PIL\.ImageFile\.load|PngImagePlugin|WebPImagePlugin|(^|/)av/|pyav"
-    r"|decord|torchcodec|torchvision/io|soundfile\.py.*: read|librosa/core/audio"
+    r"|ImageFile\.py.*: (\w+\.)?load|PIL\.ImageFile\.load|PngImagePlugin|WebPImagePlugin|(^|/)av/"
+    r"|pyav|decord|torchcodec|torchvision/io|soundfile\.py.*: read|librosa/core/audio"
 )
 """Names that say media decoding wherever they stand."""
 

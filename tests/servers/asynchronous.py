@@ -1,4 +1,4 @@
-"""A FastAPI app under uvicorn: ``python asynchronous.py sleep|json|decode [workers]``."""
+"""A FastAPI app under uvicorn: ``asynchronous sleep|json|decode [workers]``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import os
 import socket
 import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
 import torch
 import uvicorn
 from fastapi import FastAPI, Response
-from model import decode_picture, predict, write_much
+
+from tests.servers.model import decode_picture, predict, write_much
 
 PLANTED = os.environ.get("PLANTED") or sys.argv[1]
 app = FastAPI()
@@ -40,5 +39,4 @@ if __name__ == "__main__":
         port = free.getsockname()[1]
     print(port, flush=True)
     workers = int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    os.chdir(Path(__file__).parent)
-    uvicorn.run("asynchronous:app", port=port, workers=workers, log_level="error")
+    uvicorn.run("tests.servers.asynchronous:app", port=port, workers=workers, log_level="error")

@@ -1,23 +1,36 @@
-"""A server with a thread for each connection: ``python threads.py decode|json|gil``."""
+"""A server with a thread for each connection: ``threads decode|json|gil|pool|spawn``."""
 
 from __future__ import annotations
 
 import sys
 import threading
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from multiprocessing import get_context
 
-sys.path.insert(0, str(Path(__file__).parent))
 import torch
-from model import count_words, decode_picture, predict, write_much
+
+from tests.servers.model import count_words, decode_picture, predict, write_much
 
 PLANTED = sys.argv[1]
 
 
+def prepare() -> torch.Tensor:
+    """The model's input: in this thread, in one of a pool, or in a process of its own."""
+    if PLANTED in ("pool", "spawn"):
+        return torch.tensor(helpers.submit(decoded).result())
+    return decode_picture() if PLANTED == "decode" else torch.rand(256)
+
+
+def decoded() -> list[float]:
+    """What a helper gives back."""
+    found: list[float] = decode_picture().tolist()
+    return found
+
+
 def answer() -> bytes:
     """One request."""
-    values = decode_picture() if PLANTED == "decode" else torch.rand(256)
-    scores = predict(values)
+    scores = predict(prepare())
     return write_much(scores) if PLANTED == "json" else str(scores[:3]).encode()
 
 
@@ -44,9 +57,13 @@ def hold_the_interpreter() -> None:
         count_words()
 
 
-if PLANTED == "gil":
-    threading.Thread(target=hold_the_interpreter, daemon=True).start()
-server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-server.daemon_threads = True
-print(server.server_port, flush=True)
-server.serve_forever()
+if __name__ == "__main__":
+    if PLANTED == "gil":
+        threading.Thread(target=hold_the_interpreter, daemon=True).start()
+    helpers: Executor = ThreadPoolExecutor(2)
+    if PLANTED == "spawn":
+        helpers = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    print(server.server_port, flush=True)
+    server.serve_forever()
