@@ -63,6 +63,12 @@ def in_coroutine(evidence: Evidence) -> Mask:
     return caught & ~_with_frame(evidence, re.compile("ipykernel"))
 
 
+def keeps_others_waiting(evidence: Evidence) -> bool:
+    """Whether there is anybody to wait for a loop that is blocked."""
+    tasks = evidence.header.settings.get("loop_tasks")
+    return evidence.header.is_of_stretches or (isinstance(tasks, float) and tasks >= MANY_TASKS)
+
+
 def running_model(evidence: Evidence) -> Mask:
     """The samples that work under a call of a model. An unknown state counts as working."""
     works = np.isin(evidence.timeline.samples.stacks.state, (State.RUNNING, State.UNKNOWN))

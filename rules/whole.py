@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _OF_A_REQUEST = (
-    (r"\b[Pp]er request\b,? ?", ""),
+    (r"\b[Pp]er request\b ?", ""),
     (r"\bEach request's wall\b|\beach request's wall\b", "the whole"),
     (r" of each request(?= \()", ""),
     (r"\bof each request\b", "of the whole"),

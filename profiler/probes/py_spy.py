@@ -20,6 +20,10 @@ DataLoader workers on two cores keep their reader waiting."""
 
 LOWEST_RATE = 10
 """Of one process: less says nothing of a run of some seconds."""
+
+LOWEST_WATCHED_RATE = 20
+"""Of one process that is watched for seconds only, by nothing else."""
+
 LONGEST_S = 60
 MOST_MEMORY_BYTES = 300 << 20
 """It keeps all that it saw in memory; a program with many processes fills that in seconds."""
@@ -75,7 +79,8 @@ class PySpy:
         """Begin with a process and its children, so many in all; ``dies_with_us``: where the thread
         that calls this ends, it is killed. Raises ``OSError``."""
         prepare = _die_with_parent if dies_with_us else _take_interrupts
-        self.rate = max(RATE // processes, LOWEST_RATE)
+        lowest = LOWEST_WATCHED_RATE if dies_with_us else LOWEST_RATE
+        self.rate = max(RATE // processes, lowest)
         self.started_ns = now_ns()
         self._process = subprocess.Popen(
             self._command(pid),

@@ -30,7 +30,7 @@ import numpy as np
 
 from infprof.profiler.stacks import State
 from infprof.rules.call_masks import main_stage
-from infprof.rules.event_loops import MANY_TASKS, in_coroutine
+from infprof.rules.event_loops import in_coroutine, keeps_others_waiting
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.host_code import places, require_samples
@@ -60,7 +60,7 @@ async def handle(request):
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Find waits in which a loop's thread is blocked."""
     require_samples(evidence)
-    if not _keeps_others_waiting(evidence):
+    if not keeps_others_waiting(evidence):
         return
     samples = evidence.timeline.samples
     blocked = np.isin(samples.stacks.state, (State.SLEEP, State.IO))
@@ -83,8 +83,3 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         fix=FIX,
         where=where,
     )
-
-
-def _keeps_others_waiting(evidence: Evidence) -> bool:
-    tasks = evidence.header.settings.get("loop_tasks")
-    return evidence.header.is_of_stretches or (isinstance(tasks, float) and tasks >= MANY_TASKS)

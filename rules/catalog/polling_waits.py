@@ -32,6 +32,7 @@ import numpy as np
 
 from infprof.profiler.timeline import Rows
 from infprof.rules.engine import GATE_SHARE
+from infprof.rules.event_loops import in_coroutine, keeps_others_waiting
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.host_code import Mask, places, require_samples, samples_of
@@ -93,6 +94,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     rows = named_rows(evidence, is_sleep)
     sleeping = samples_of(evidence, leaves=("python.sleep",))
     rest = unrecorded(evidence, sleeping)
+    if keeps_others_waiting(evidence):
+        rest &= ~in_coroutine(evidence)  # blocking-coroutine's case
     if not len(rows) and not rest.any():
         if evidence.lacks("stacks"):
             require_named_host(evidence, "a sleep")

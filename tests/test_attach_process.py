@@ -1,0 +1,191 @@
+"""Attach to real servers under real load: what is planted comes first, and nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infprof.profiler.probes.py_spy import find
+from tests.servers.load import Load
+
+ROOT = Path(__file__).parent.parent
+needs = pytest.mark.skipif(
+    any(find_spec(name) is None for name in ("torch", "PIL", "uvicorn", "gunicorn", "fastapi"))
+    or find() is None,
+    reason="needs torch, Pillow, py-spy and the servers' frameworks",
+)
+
+
+@contextmanager
+def server(*words: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """One of ``tests/servers``, which import torch; with its port."""
+    with subprocess.Popen(
+        [sys.executable, "-m", f"tests.servers.{words[0]}", *words[1:]],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            yield process, int(process.stdout.readline())
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def until(holds: Callable[[], object], seconds: float = 60) -> None:
+    """Wait, but not for ever."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def attach(pid: int, out: Path, seconds: str = "3") -> subprocess.Popen[str]:
+    """``infprof attach``, begun."""
+    words = ["attach", str(pid), "--duration", seconds, "-o", str(out)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "infprof", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def snapshot(words: tuple[str, ...], clients: int, out: Path) -> dict[str, Any]:
+    """The report on a server under load."""
+    with server(*words) as (process, port), Load(port, clients) as load:
+        until(lambda: load.answers > 5)
+        done = attach(process.pid, out)
+        assert done.communicate(timeout=60)[1].endswith(f"Report: {out / 'report.html'}\n")
+        assert done.returncode == 0
+        before = load.answers
+        until(lambda: load.answers > before)  # it goes on after us
+    found: dict[str, Any] = json.loads((out / "report.json").read_text())
+    assert not [one for one in found["verdicts"] if one["outcome"] == "FAILED"]
+    stages = found["breakdown"]["stages"]
+    assert sum(stage["exposed_ns"] for stage in stages) == found["breakdown"]["wall_ns"]
+    return found
+
+
+@needs
+@pytest.mark.parametrize(
+    ("words", "clients", "first", "place"),
+    [
+        (("threads", "gil"), 2, "gil-contention", "count_words (model.py:"),
+        (("threads", "pool"), 2, "cpu-image-decode", "decode_picture (model.py:"),
+        (("threads", "spawn"), 2, "cpu-image-decode", "decode_picture (model.py:"),
+        (("asynchronous", "sleep"), 2, "blocking-coroutine", "ask_the_store (asynchronous.py:"),
+        (("asynchronous", "json", "2"), 4, "text-serialization", "write_much (model.py:"),
+        (("prefork", "decode"), 3, "cpu-image-decode", "decode_picture (model.py:"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_planted_is_the_first_finding_from_outside(
+    words: tuple[str, ...], clients: int, first: str, place: str, tmp_path: Path
+) -> None:
+    report = snapshot(words, clients, tmp_path / "out")
+    assert report["quality"]["basis"] == "sampled"
+    assert [one["rule"] for one in report["findings"]][:1] == [first], report["verdict"]
+    assert report["findings"][0]["where"][0]["name"].startswith(place)
+
+
+@needs
+def test_a_server_that_has_nothing_to_do_is_not_judged(tmp_path: Path) -> None:
+    with server("threads", "decode") as (process, port):
+        with Load(port, 1) as load:
+            until(lambda: load.answers > 0)
+        until(lambda: len(os.listdir(f"/proc/{process.pid}/task")) < 3)
+        done = attach(process.pid, tmp_path / "out", "1")
+        done.communicate(timeout=60)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["verdict"]["limit"] == "unknown" and report["findings"] == []
+
+
+def states_of(pid: int) -> dict[str, object]:
+    """What a debugger would leave behind."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    watched = ("State", "TracerPid", "Threads", "SigCgt", "SigIgn", "SigBlk")
+    rows = [line for line in status if line.startswith(watched)]
+    files = sorted(os.readlink(f"/proc/{pid}/fd/{one}") for one in os.listdir(f"/proc/{pid}/fd"))
+    return {"status": rows[1:], "files": files}
+
+
+@needs
+def test_killed_at_any_moment_it_leaves_the_target_as_it_was(tmp_path: Path) -> None:
+    with server("threads", "decode") as (process, port):
+        with Load(port, 1) as load:
+            until(lambda: load.answers > 0)
+        until(lambda: len(os.listdir(f"/proc/{process.pid}/task")) < 3)
+        before = states_of(process.pid)
+        for moment in (0.3, 0.9, 1.5):
+            watching = attach(process.pid, tmp_path / f"{moment}", "30")
+            with pytest.raises(subprocess.TimeoutExpired):
+                watching.communicate(timeout=moment)
+            watching.kill()
+            watching.communicate()
+            until(lambda: not spies(process.pid), 10)
+        assert states_of(process.pid) == before
+        with Load(port, 1) as load:
+            until(lambda: load.answers > 0)
+
+
+def spies(pid: int) -> list[str]:
+    """The py-spy programs that look at a process."""
+    found = []
+    for one in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{one}/cmdline").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if "py-spy" in words[0] and str(pid) in words:
+            found.append(one)
+    return found
+
+
+@needs
+def test_a_target_that_dies_meanwhile_is_reported_on(tmp_path: Path) -> None:
+    with server("threads", "decode") as (process, port), Load(port, 2) as load:
+        until(lambda: load.answers > 5)
+        watching = attach(process.pid, tmp_path / "out", "30")
+        until(lambda: spies(process.pid))
+        before = load.answers
+        until(lambda: load.answers > before + 40)
+        process.kill()
+        _, errors = watching.communicate(timeout=30)
+    assert watching.returncode == 0, errors
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert any("ended" in note["text"] for note in report["quality"]["notes"])
+    assert report["findings"][0]["rule"] == "cpu-image-decode"
+
+
+@needs
+def test_control_c_ends_the_watch_and_not_the_report(tmp_path: Path) -> None:
+    with server("threads", "decode") as (process, port), Load(port, 2) as load:
+        until(lambda: load.answers > 5)
+        watching = attach(process.pid, tmp_path / "out", "30")
+        until(lambda: spies(process.pid))
+        before = load.answers
+        until(lambda: load.answers > before + 40)
+        watching.send_signal(signal.SIGINT)
+        watching.communicate(timeout=30)
+        assert watching.returncode == 0
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["findings"]
+
+
+@pytest.mark.parametrize("kind", ["nobody", "no Python"])
+def test_what_cannot_be_watched_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as other:
+        pid = 2**22 + 7 if kind == "nobody" else other.pid
+        done = attach(pid, tmp_path / "out", "1")
+        _, errors = done.communicate(timeout=60)
+        other.kill()
+    assert done.returncode == 2
+    assert errors.startswith("infprof: ") and errors.count("\n") == 1
+    assert not (tmp_path / "out").exists()
