@@ -10,7 +10,7 @@ from infprof.rules.whole import of_the_whole
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
-        ("Each request waits 5 ms (3 % of its wall).", "The program waits 5 ms (3 % of the whole)."),
+        ("Each request waits 5 ms (of its wall).", "The program waits 5 ms (of the whole)."),
         ("It takes 5 ms of each request (3 % of its wall).", "It takes 5 ms (3 % of the whole)."),
         ("Per request 7 kernels run.", "7 kernels run."),
         ("98 copies per request take 5 ms (the wall).", "98 copies take 5 ms (the whole)."),
