@@ -157,7 +157,8 @@ def _finding(rank: int, finding: FindingRow) -> Iterator[str]:
             [_name(w.name), wording.count_or_dash(w.count), wording.ms(w.ms), _name(w.detail)]
             for w in finding.where
         ]
-        yield from _table(["where", "per request", "time", "detail"], cells)
+        times = "times" if finding.saving.of == "whole" else "per request"
+        yield from _table(["where", times, "time", "detail"], cells)
     yield f"Fix: {escaped(finding.fix.text)}"
     yield ""
     if finding.fix.code:
