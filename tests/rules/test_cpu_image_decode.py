@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from infprof.profiler.outside.stretches import cut_into_stretches
 from infprof.rules.finding import Outcome, Verdict
 from tests.build import A100, recording
 from tests.rules.judge import verdict_of
@@ -124,3 +125,17 @@ def test_frames_without_decoding_are_an_answer() -> None:
         main: 900-1000 op aten::conv2d
     """
     assert verdict_of(RULE, recording(text, gpus=())).outcome is Outcome.CLEAR
+
+
+def test_seen_from_outside_the_decoder_is_known_by_its_frames() -> None:
+    pillow = "lib/PIL/Image.py:5:Image.convert > lib/PIL/ImageFile.py:7:ImageFile.load"
+    load = f"app.py:9:thumbnail > {pillow}"
+    seen = recording(
+        f"main: 0-400 stack 40 {load} | main: 400-600 stack 20 app.py:9:thumbnail"
+        " > lib/PIL/Image.py:8:Image.resize"
+    )
+    (finding,) = verdict_of(RULE, cut_into_stretches(seen)).findings
+    assert (finding.saving.low_ns, finding.saving.high_ns) == (0, 400_000)
+    assert finding.where[0].name == "thumbnail (app.py:9)"
+    few = recording(f"main: 0-200 stack 20 {load}")
+    assert verdict_of(RULE, cut_into_stretches(few)).outcome != Outcome.FOUND
