@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ RESTING = Place("/usr/lib/python3.11/selectors.py", "EpollSelector.select", 9, -
 GUNICORN = Place("/site-packages/gunicorn/arbiter.py", "Arbiter.run", 9, -1, False)
 
 
-def joined(place: Place, states: list[tuple[int, int]], others: int = State.SLEEP) -> Joined:
+def joined(place: Place, states: Sequence[tuple[int, int]], others: int = State.SLEEP) -> Joined:
     """One sample at 50 ms, and what the kernel said of its thread, and of another one."""
     calls = CallsBuilder()
     rows = [(50 * MS, 1, 7, calls.add(-1, place)), (50 * MS, 1, 8, calls.add(-1, HANDLER))]
@@ -27,7 +29,7 @@ def joined(place: Place, states: list[tuple[int, int]], others: int = State.SLEE
     return join(spied, own, np.empty((0, 2), np.int64), None, None)
 
 
-def state(place: Place, states: list[tuple[int, int]], others: int = State.SLEEP) -> int:
+def state(place: Place, states: Sequence[tuple[int, int]], others: int = State.SLEEP) -> int:
     (found,) = (row[3] for row in joined(place, states, others).rows if row[1] == 7)
     return found
 
@@ -43,7 +45,7 @@ def state(place: Place, states: list[tuple[int, int]], others: int = State.SLEEP
     ],
 )
 def test_a_thread_at_work_is_blocked_only_where_it_was_before_and_after(
-    states: list[tuple[int, int]], expected: int
+    states: Sequence[tuple[int, int]], expected: int
 ) -> None:
     assert state(HANDLER, states) == expected
 
