@@ -55,6 +55,14 @@ def test_a_gap_without_samples_ends_a_stretch() -> None:
     assert first[0] == 0 and first[1] < 150 and second[0] > 450 and second[1] == 600
 
 
+def test_a_thread_s_number_given_again_seconds_later_makes_no_long_stretch() -> None:
+    found = cut(
+        f"main: 0-10000 stack 1000 !io {WAITING}", f"t2: 1000-1010 stack 1 {SERVING}",
+        f"t2: 9000-9010 stack 1 {SERVING}",
+    )  # fmt: skip
+    assert sum(end - start for start, end, _ in spans(found)) < 100
+
+
 def test_threads_that_serve_nobody_are_left_out_beside_those_that_do() -> None:
     background = "t2: 0-100 stack 10 app.py:50:count"
     assert {lane for *_, lane in spans(cut(f"main: 0-100 stack 10 {SERVING}", background))} == {0}

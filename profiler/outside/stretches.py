@@ -39,10 +39,12 @@ def cut_into_stretches(recording: Recording) -> Recording:
     stacks, frames = recording.stacks, _Frames.of(recording.stacks.calls)
     is_blocked = np.isin(stacks.state, BLOCKED)
     works = ~(frames.rests[stacks.call] | is_blocked & frames.waits[stacks.call])
+    rounds = np.diff(np.unique(stacks.time_ns))  # of one thread alone it may be seconds
+    usual_ns = int(np.median(rounds)) if len(rounds) else 0
     rows = [
         (start, end, lane, int(Phase.PLAIN), 0)
         for lane, mine in _serving(stacks, works, frames)
-        for start, end in _stretches(stacks.time_ns[mine], works[mine])
+        for start, end in _stretches(stacks.time_ns[mine], works[mine], usual_ns)
     ]
     header = recording.header.model_copy(deep=True)
     header.model_calls = _model_calls(stacks)
@@ -87,12 +89,12 @@ def _serving(stacks: Stacks, works: Mask, frames: _Frames) -> Iterator[tuple[int
     ]
 
 
-def _stretches(times: Int64Array, works: Mask) -> list[tuple[int, int]]:
-    """From the middle between two samples to the middle between two others."""
+def _stretches(times: Int64Array, works: Mask, usual: int) -> list[tuple[int, int]]:
+    """From the middle between two samples to the middle between two others, at most ``usual`` ns
+    apart."""
     if not len(times):
         return []
     steps = np.diff(times)
-    usual = int(np.median(steps)) if len(steps) else 0
     half = np.minimum(steps, LONGEST_STEP * usual) // 2
     begin = times - np.concatenate(([usual // 2], half))
     end = times + np.concatenate((half, [usual // 2]))
