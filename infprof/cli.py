@@ -197,26 +197,51 @@ def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> 
 
 
 @main.command()
-@click.argument("targets", metavar="PID|URL...", nargs=-1, required=True)
+@click.argument("targets", metavar="PID|URL...", nargs=-1)
 @click.option(
     "--duration",
     default=10.0,
     show_default=True,
     type=click.FloatRange(min=0.1, max=3600),
-    help="Watch for so many seconds.",
+    help="Watch for so many seconds; a load that is given time so is ended then.",
+)
+@click.option(
+    "--load",
+    metavar="COMMAND",
+    help='Run a load meanwhile, as in "k6 run x.js", to its end, and join its result: of k6, '
+    "Locust, Vegeta, ghz, vllm bench serve, sglang.bench_serving, GenAI-Perf, AIPerf, autocannon; "
+    "of others where {out} stands for the file that they write.",
+)
+@click.option(
+    "--engine-profile",
+    "traces",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Let vLLM or SGLang trace itself for 2 s, into DIR, where it writes its traces.",
 )
 @_folder
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_context
 @_one_line_errors
-def attach(targets: tuple[str, ...], duration: float, out: Path, as_json: bool) -> None:
+def attach(
+    context: click.Context,
+    targets: tuple[str, ...],
+    duration: float,
+    load: str | None,
+    traces: Path | None,
+    out: Path,
+    as_json: bool,
+) -> None:
     """Watch a live server: a process from outside, an engine's metrics page, or both.
 
     As in: infprof attach 4711 or infprof attach http://localhost:8000. Pages are read of vLLM,
     SGLang, TGI, Triton, TorchServe, KServe, BentoML and Ray Serve.
     """
-    from infprof.attaching import attach_and_report
+    from infprof.attaching import Wanted, attach_and_report
 
-    attach_and_report(targets, duration, out, as_json)
+    source = context.get_parameter_source("duration")
+    is_exact = load is None or source is not click.core.ParameterSource.DEFAULT
+    attach_and_report(targets, Wanted(duration, is_exact, load, traces), out, as_json)
 
 
 @main.command()

@@ -6,19 +6,33 @@ from infprof.profiler.device import device_facts
 from infprof.profiler.explain import explain
 from infprof.profiler.latency import measure_latency
 from infprof.profiler.recording import Recording
+from infprof.profiler.serving.engine_trace import parts
 from infprof.profiler.timeline import Timeline
 from infprof.profiler.untraced import untraced
 from infprof.reports.make import make_report
 from infprof.reports.report import Report
 from infprof.rules.engine import judge
+from infprof.rules.engine_trace import judge_both
 from infprof.rules.evidence import Evidence
 
 
 def diagnose(recording: Recording) -> Report:
     """Say where the time of a recording went, what is wrong and what fixing it would save."""
+    both = parts(recording)
+    if both is not None:
+        return _of_engine(*both)
     timeline = Timeline(recording)
     facts = device_facts(timeline), measure_latency(recording)
     traced = Evidence(recording, timeline, explain(timeline), *facts)
     found = untraced(timeline)
     plain = None if found is None else Evidence(recording, *found, *facts)
     return make_report(plain or traced, judge(traced, plain))
+
+
+def _of_engine(told: Recording, trace: Recording) -> Report:
+    """The report is of the requests; the trace serves the rules that look inside the engine."""
+    requests, steps = Timeline(told), Timeline(trace)
+    device = device_facts(steps)
+    request = Evidence(told, requests, explain(requests), device, measure_latency(told))
+    inside = Evidence(trace, steps, explain(steps), device, measure_latency(trace))
+    return make_report(request, judge_both(request, inside))

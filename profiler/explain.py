@@ -12,10 +12,10 @@ from infprof.profiler.timeline import Timeline
 
 
 def explain(timeline: Timeline) -> Breakdown:
-    """Along the critical path where it is known; of a serving engine, as its metrics divide;
-    of a load test, as far as clients can tell."""
+    """Along the critical path where it is known; of a serving engine, as its metrics divide, also
+    where it traced itself meanwhile; of a load test, as far as clients can tell."""
     header = timeline.recording.header
-    if header.served is not None and not timeline.requests:
+    if header.served is not None and not len(timeline.recording.requests):
         return by_served(header.served)
     if header.tells_only_of_load and header.load is not None:
         return by_load(header.load)

@@ -37,8 +37,8 @@ def recording_of(name: str, texts: list[str], window_ns: int | None = None) -> R
         missing["requests"] = f"the page tells of no request that ended {over}"
     note = Note(
         code="engine-metrics",
-        text=f"All of this is what {found.engine} tells of itself: means of the requests that "
-        f"ended {over}.",
+        text=f"A request's time and its parts are what {found.engine} tells of itself: means of "
+        f"the requests that ended {over}.",
     )
     return Recording(
         Header(

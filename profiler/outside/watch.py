@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,9 +61,10 @@ class Watched:
         return made
 
 
-def watch(pid: int, seconds: float) -> Watched:
+def watch(pid: int, seconds: float, goes_on: Callable[[bool], bool] = bool) -> Watched:
     """Sample a process and its children for so long, or until it ends, or until Ctrl-C. Raises
-    ``BadInput`` where it is gone."""
+    ``BadInput`` where it is gone. ``goes_on`` may decide otherwise: it is told again and again
+    whether there is time left."""
     try:
         tree = ProcessTree(pid)  # remembers when it started: its id may be another's later
         tree.pids(0)
@@ -71,7 +73,7 @@ def watch(pid: int, seconds: float) -> Watched:
     began, has_ended = now_ns(), False
     sampling = Sampling(Target(pid, _visible_devices(pid), is_ours=False))
     try:
-        while now_ns() - began < seconds * 1e9:
+        while goes_on(now_ns() - began < seconds * 1e9):
             time.sleep(LOOK_S)
             tree.pids(now_ns())
     except Ended:

@@ -56,20 +56,28 @@ class MetricsPage:
 
 
 def watch(
-    page: MetricsPage, seconds: float, every: float, wait: Callable[[float], object] = time.sleep
+    page: MetricsPage,
+    seconds: float,
+    every: float,
+    wait: Callable[[float], object] = time.sleep,
+    goes_on: Callable[[bool], bool] = bool,
 ) -> tuple[list[str], int]:
     """The page's texts from now on, and how long passed between the first and the last, ns.
 
-    A page that fails in between is left out; raises ``BadInput`` if the first or the last does.
+    ``goes_on`` may end it sooner or later: it is told again and again whether there is time left. A
+    page that fails in between is left out; raises ``BadInput`` if the first or the last does.
     """
     texts, began = [page.read()], time.monotonic_ns()
-    until = began + int(seconds * 1e9)
-    while (left := until - time.monotonic_ns()) > 0:
-        wait(min(every, left / 1e9))
+    seen, until = began, began + int(seconds * 1e9)
+    while goes_on((left := until - time.monotonic_ns()) > 0):
+        wait(min(every, left / 1e9) if left > 0 else every)
         try:
             texts.append(page.read())
             seen = time.monotonic_ns()
         except BadInput:
-            if time.monotonic_ns() >= until:
+            if not goes_on(time.monotonic_ns() < until):
                 raise
+    if len(texts) == 1:  # ended at once: one page alone counts since the server began
+        texts.append(page.read())
+        seen = time.monotonic_ns()
     return texts, seen - began

@@ -3,6 +3,9 @@
 A tool is a module with ``SIGNS``, groups of which one must be found whole in the first 64 KiB of
 its files (in the first line, if they are CSV), and ``read(document) -> Load``, which raises
 ``BadInput`` with a sentence that names no file. What a file does not tell is ``None``.
+
+One that can run while a server is watched also has ``asked(command, folder) -> Asked | None``: how
+it is made to write its result (``loads.asked``); ``None`` is another tool's command.
 """
 
 from __future__ import annotations

@@ -5,6 +5,9 @@ Each connection sends its next requests when the last ones are answered.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from infprof.profiler.loads.asked import Asked, Command
 from infprof.profiler.loads.document import Document
 from infprof.profiler.loads.load import Load
 from infprof.profiler.loads.values import MS, S, at, count, known, ns, per_s, plus, times
@@ -33,3 +36,11 @@ def read(document: Document) -> Load:
             p95=at(told, "p95"), p99=at(told, "p99"), max=at(told, "max"),
         )}),
     )  # fmt: skip
+
+
+def asked(command: Command, folder: Path) -> Asked | None:
+    """``autocannon``, which prints its result where it is asked for JSON."""
+    gun = command.named("autocannon")
+    if gun is None:
+        return None
+    return Asked(gun.words if gun.has("-j", "--json") else gun.with_options("--json"))

@@ -6,8 +6,11 @@ request, (request - first token) / (tokens - 1): it is TPOT.
 
 from __future__ import annotations
 
+from glob import escape
+from pathlib import Path
 from typing import Any
 
+from infprof.profiler.loads.asked import Asked, Command
 from infprof.profiler.loads.document import Document
 from infprof.profiler.loads.load import Load, PhaseTimes
 from infprof.profiler.loads.values import (
@@ -90,3 +93,15 @@ def _metrics(document: Document) -> dict[str, dict[str, str]]:
             "avg": row.get("Value", ""), **row, "unit": unit.rstrip(")")
         }  # fmt: skip
     return found
+
+
+def asked(command: Command, folder: Path) -> Asked | None:
+    """``genai-perf profile`` and ``aiperf profile``, which make a folder for each run."""
+    perf = command.named("genai-perf", "aiperf")
+    if perf is None or "profile" not in perf.words[perf.at :]:
+        return None
+    given = perf.value("--artifact-dir", "--output-artifact-dir")
+    options = [] if given else ["--artifact-dir", str(folder)]
+    below = f"{escape(given or str(folder))}/**/"
+    places = (f"{below}*_genai_perf.json", f"{below}*_aiperf.json")
+    return Asked([*perf.words, *options], places)

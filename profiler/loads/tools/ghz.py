@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from glob import escape
+from pathlib import Path
 from typing import Any
 
+from infprof.profiler.loads.asked import Asked, Command
 from infprof.profiler.loads.document import Document
 from infprof.profiler.loads.load import Arrivals, Load
 from infprof.profiler.loads.values import NS, at, count, known, ns, number, times
@@ -44,3 +47,14 @@ def _arrivals(options: Any, asked: float | None) -> Arrivals | None:
     if at(options, "async"):
         return "open"
     return "paced" if asked else "closed"
+
+
+def asked(command: Command, folder: Path) -> Asked | None:
+    """``ghz``, which takes no option twice; its older releases know the short names alone."""
+    ghz = command.named("ghz")
+    if ghz is None:
+        return None
+    given, ours = ghz.value("-o", "--output"), str(folder / "result.json")
+    options = [] if given else ["-o", ours]
+    options += [] if ghz.has("-O", "--format") else ["-O", "json"]
+    return Asked(ghz.with_options(*options), (escape(given or ours),))

@@ -6,8 +6,11 @@ true values, so its ``passes`` are the requests that failed. k6 does not say whi
 
 from __future__ import annotations
 
+from glob import escape
+from pathlib import Path
 from typing import Any
 
+from infprof.profiler.loads.asked import Asked, Command
 from infprof.profiler.loads.document import Document
 from infprof.profiler.loads.load import Load, PhaseTimes
 from infprof.profiler.loads.values import MS, at, count, known, ns, number, times, window
@@ -70,3 +73,15 @@ def read(document: Document) -> Load:
 def _failed(rate: Any, value: Any, requests: int | None) -> int | None:
     share = number(rate) if rate is not None else number(value)
     return None if share is None or requests is None else round(min(share, 1.0) * requests)
+
+
+def asked(command: Command, folder: Path) -> Asked | None:
+    """``k6 run``. Users, iterations and stages on the command line replace the script's scenarios
+    by users who wait for their answers, and may pause then."""
+    k6 = command.named("k6")
+    if k6 is None or "run" not in k6.words[k6.at :]:
+        return None
+    given, ours = k6.value("--summary-export"), str(folder / "summary.json")
+    words = k6.words if given else k6.with_options("--summary-export", ours, after="run")
+    told = k6.has("-u", "--vus", "-i", "--iterations", "-s", "--stage")
+    return Asked(words, (escape(given or ours),), arrivals="paced" if told else None)

@@ -9,7 +9,10 @@ then left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from glob import escape
+from pathlib import Path
 
+from infprof.profiler.loads.asked import Asked, Command
 from infprof.profiler.loads.document import Document
 from infprof.profiler.loads.load import Level, Load, PhaseTimes
 from infprof.profiler.loads.values import MS, S, count, known, number, times, window
@@ -99,3 +102,18 @@ def _load(entries: dict[Key, Level]) -> Load:
         whole = whole.model_copy(update={"times": known(found)})
     parts = list(entries.values()) if len(entries) > 1 else []
     return Load(tool="Locust", parts=parts, parts_are="entries", **{**dict(whole), "label": ""})
+
+
+def asked(command: Command, folder: Path) -> Asked | None:
+    """``locust`` without its web page, where nobody would press the button."""
+    locust = command.named("locust")
+    if locust is None:
+        return None
+    given, ours = locust.value("--csv"), str(folder / "locust")
+    options = [] if given else ["--csv", ours]
+    options += [] if locust.has("--headless", "--autostart") else ["--headless"]
+    return Asked(
+        locust.with_options(*options),
+        (escape(f"{given or ours}_stats.csv"),),
+        users=locust.users("-u", "--users"),
+    )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from glob import escape
+from pathlib import Path
+
+from infprof.profiler.loads.asked import Asked, Command
 from infprof.profiler.loads.document import Document
 from infprof.profiler.loads.engine_bench import levels
 from infprof.profiler.loads.load import Load, together
@@ -15,3 +19,13 @@ PHASES = {
 def read(document: Document) -> Load:
     """One run or several."""
     return together("SGLang bench", levels(document.values, PHASES))
+
+
+def asked(command: Command, folder: Path) -> Asked | None:
+    """``python -m sglang.bench_serving``, which appends to the file it is given."""
+    bench = command.named("sglang.bench_serving")
+    if bench is None:
+        return None
+    given, ours = bench.value("--output-file"), str(folder / "result.jsonl")
+    options = [] if given else ["--output-file", ours]
+    return Asked([*bench.words, *options], (escape(given or ours),))

@@ -6,8 +6,10 @@ one it was asked for.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from infprof.profiler.loads.asked import Asked, Command
 from infprof.profiler.loads.document import Document
 from infprof.profiler.loads.instant import instant_ns
 from infprof.profiler.loads.load import Load
@@ -66,3 +68,22 @@ def _results(results: list[Any]) -> Load:
         achieved_per_s=per_s(len(results), window_ns),
         times=known({"request": of_each(walls, NS)}),
     )
+
+
+def asked(command: Command, folder: Path) -> Asked | None:
+    """``vegeta attack``, whose results ``vegeta report`` turns into a report."""
+    vegeta = command.named("vegeta")
+    if vegeta is None or "attack" not in vegeta.words[vegeta.at :]:
+        return None
+    given, ours = vegeta.value("-output", "--output"), str(folder / "results.bin")
+    words = vegeta.words if given else vegeta.with_options("-output", ours, after="attack")
+    report = [*vegeta.words[: vegeta.at + 1], "report", "-type=json", given or ours]
+    return Asked(words, after=report, rate_per_s=_rate(vegeta.value("-rate", "--rate")))
+
+
+def _rate(told: str | None) -> float | None:
+    """``50``, ``50/1s`` or ``3000/1m`` as requests a second; 0 is as many as it can."""
+    many, _, unit = (told or "").partition("/")
+    seconds = {"": 1, "s": 1, "1s": 1, "m": 60, "1m": 60, "h": 3600, "1h": 3600}.get(unit)
+    rate = number(many)
+    return rate / seconds if rate and seconds else None
