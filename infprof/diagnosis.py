@@ -7,10 +7,12 @@ from infprof.profiler.explain import explain
 from infprof.profiler.latency import measure_latency
 from infprof.profiler.recording import Recording
 from infprof.profiler.serving.engine_trace import parts
+from infprof.profiler.serving.told_apart import told_apart
 from infprof.profiler.timeline import Timeline
 from infprof.profiler.untraced import untraced
 from infprof.reports.make import make_report
 from infprof.reports.report import Report
+from infprof.rules.beside_requests import judge_beside
 from infprof.rules.engine import judge
 from infprof.rules.engine_trace import judge_both
 from infprof.rules.evidence import Evidence
@@ -21,12 +23,27 @@ def diagnose(recording: Recording) -> Report:
     both = parts(recording)
     if both is not None:
         return _of_engine(*both)
+    apart = told_apart(recording)
+    if apart is not None:
+        return _of_requests_and_threads(*apart)
     timeline = Timeline(recording)
     facts = device_facts(timeline), measure_latency(recording)
     traced = Evidence(recording, timeline, explain(timeline), *facts)
     found = untraced(timeline)
     plain = None if found is None else Evidence(recording, *found, *facts)
     return make_report(plain or traced, judge(traced, plain))
+
+
+def _of_requests_and_threads(told: Recording, seen: Recording) -> Report:
+    """The report is of the requests; the threads' work serves the rules about the host's code."""
+    request, threads = _alone(told), _alone(seen)
+    return make_report(request, judge_beside(request, threads))
+
+
+def _alone(recording: Recording) -> Evidence:
+    timeline = Timeline(recording)
+    latency = measure_latency(recording)
+    return Evidence(recording, timeline, explain(timeline), device_facts(timeline), latency)
 
 
 def _of_engine(told: Recording, trace: Recording) -> Report:

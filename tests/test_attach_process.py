@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from infprof.profiler.probes.py_spy import find
+from tests.metrics_pages import showing, vllm
 from tests.servers.load import Load
 
 ROOT = Path(__file__).parent.parent
@@ -49,9 +50,9 @@ def until(holds: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
-def attach(pid: int, out: Path, seconds: str = "3") -> subprocess.Popen[str]:
+def attach(pid: int, out: Path, seconds: str = "3", *more: str) -> subprocess.Popen[str]:
     """``infprof attach``, begun."""
-    words = ["attach", str(pid), "--duration", seconds, "-o", str(out)]
+    words = ["attach", str(pid), *more, "--duration", seconds, "-o", str(out)]
     return subprocess.Popen(
         [sys.executable, "-m", "infprof", *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -177,3 +178,22 @@ def test_what_cannot_be_watched_is_refused_in_one_line(kind: str, tmp_path: Path
     assert done.returncode == 2
     assert errors.startswith("infprof: ") and errors.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@needs
+def test_a_process_and_an_address_make_one_report(tmp_path: Path) -> None:
+    pages = [vllm(10 * count, queue_s=1.5, waiting=20) for count in range(1, 9)]
+    with (
+        server("threads", "decode") as (process, port),
+        Load(port, 2) as load,
+        showing(*pages) as url,
+    ):
+        until(lambda: load.answers > 5)
+        done = attach(process.pid, tmp_path / "out", "3", url)
+        assert done.communicate(timeout=60) and done.returncode == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["verdict"]["limit"] == "queue-bound"
+    rules = [one["rule"] for one in report["findings"]]
+    assert rules[0] == "server-queue" and "cpu-image-decode" in rules
+    (decoding,) = (one for one in report["findings"] if one["rule"] == "cpu-image-decode")
+    assert decoding["saving"]["basis"] == "none" and "server's threads" in decoding["why"]

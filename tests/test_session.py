@@ -86,7 +86,10 @@ def test_a_window_closes_when_its_last_request_ends(tmp_path: Path) -> None:
         assert not made.session.windows.is_open and len(made.session.windows.done) == 1
 
 
-def test_a_window_that_is_long_enough_ends_with_the_request(tmp_path: Path) -> None:
+def test_a_window_that_is_long_enough_ends_with_the_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "BUDGET_NS", 60_000_000_000)
     plan = Plan(warmup=0, plain=1, window=50, windows=3, window_seconds=1e-9)
     with recorded(tmp_path, plan) as made:
         serve_some(10)

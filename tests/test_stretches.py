@@ -70,6 +70,12 @@ def test_threads_that_serve_nobody_are_left_out_beside_those_that_do() -> None:
     assert spans(cut("t2: 0-100 stack 10 !sleep app.py:50:look_now_and_then")) == []
 
 
+def test_a_pool_s_worker_that_is_never_seen_to_rest_serves() -> None:
+    worker = "main.py:1:main > lib/multiprocessing/process.py:4:BaseProcess.run > app.py:7:decode"
+    found = cut(f"main: 0-100 stack 10 !io {WAITING}", f"t2: 0-100 stack 10 {worker}")
+    assert spans(found) == [(0, 100, 1)]
+
+
 def test_the_place_that_calls_the_model_is_known() -> None:
     found = cut(f"main: 0-100 stack 10 {SERVING}", f"main: 100-200 stack 10 {MODEL}")
     (call,) = found.header.model_calls

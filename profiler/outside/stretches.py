@@ -62,7 +62,7 @@ class _Frames:
     """A thread that is blocked here waits for work: no code of the user's lies within the innermost
     frame of a server's."""
     loops: Mask
-    """A server's loop is on the stack."""
+    """A server's loop, or that of a pool's worker, is on the stack."""
 
     @classmethod
     def of(cls, calls: Calls) -> _Frames:
@@ -73,7 +73,8 @@ class _Frames:
             within = is_inner and bool(found.waits[parent])
             found.waits[call] = kind is not None or within
             found.rests[call] = kind == "rest" or (kind == "rest in a server" and within)
-            found.loops[call] = kind == "loop" or (parent >= 0 and found.loops[parent])
+            is_loop = kind in ("loop", "wait")
+            found.loops[call] = is_loop or (parent >= 0 and found.loops[parent])
         return found
 
 
