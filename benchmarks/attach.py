@@ -81,7 +81,9 @@ def watched_rate(load: Load, pid: int, seconds: float) -> float:
     with tempfile.TemporaryDirectory() as out:
         words = ["attach", str(pid), "--duration", str(seconds + 2), "-o", out]
         with subprocess.Popen(
-            [sys.executable, "-m", "infprof", *words], stdout=subprocess.DEVNULL
+            [sys.executable, "-m", "infprof", *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         ) as watching:
             time.sleep(1.5)  # until it samples
             found = rate(load, seconds)
