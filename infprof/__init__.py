@@ -7,12 +7,14 @@ nearly free and never imports torch.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from infprof import agent as agent
     from infprof.diagnosis import diagnose as diagnose
     from infprof.loading import load as load
     from infprof.profiler.annotate import annotate as annotate
@@ -40,6 +42,7 @@ __all__ = [
     "Recording",
     "Report",
     "WSGIMiddleware",
+    "agent",
     "annotate",
     "diagnose",
     "load",
@@ -49,6 +52,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if os.environ.get("INFPROF_AGENT") == "1" and name in __all__:
+        import_module("infprof.agent").start()
+    if name == "agent":
+        return import_module("infprof.agent")
     if name not in _HOMES:
         raise AttributeError(f"module 'infprof' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

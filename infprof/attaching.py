@@ -11,12 +11,14 @@ from typing import TypeVar
 from rich.console import Console
 
 from infprof import __version__, engine_beside, load_beside
+from infprof.deep_attach import recording_through_agent
 from infprof.engine_beside import Traced
 from infprof.load_beside import Meanwhile
-from infprof.output import Output, explain
+from infprof.output import Output, explain, prepare
+from infprof.profiler.agent.asking import socket_of
 from infprof.profiler.importers.metrics_page import recording_of
 from infprof.profiler.loads.running import Ran, Running, split
-from infprof.profiler.outside.processes import look
+from infprof.profiler.outside.processes import look, servers
 from infprof.profiler.outside.watch import watch
 from infprof.profiler.recording import BadInput, Recording, Subject
 from infprof.profiler.serving.engine_profile import EngineProfile, engine_profile
@@ -41,15 +43,20 @@ class Wanted:
     """A command to run meanwhile."""
     traces: Path | None = None
     """Where the engine writes what its own profiler traces; ``None``: it is left alone."""
+    from_outside: bool = False
+    """Also where the process has an agent."""
+    inject: bool = False
+    """Load an agent into a process that has none."""
 
 
 def attach_and_report(targets: tuple[str, ...], wanted: Wanted, out: Path, as_json: bool) -> None:
     """Watch a process, the metrics page at an address, or both; write the recording and the report
     into ``out``."""
-    recording = _watch(*_targets(targets, wanted), wanted)
-    recording.header.tool_version = __version__
+    pid, url = _targets(targets, wanted)
     output = Output(out)
     try:
+        recording = _inside(pid, url, wanted, out) or _watch(pid, url, wanted)
+        recording.header.tool_version = __version__
         recording.save(output.recording)
         report = explain(recording, output)
     except OSError as error:
@@ -57,6 +64,22 @@ def attach_and_report(targets: tuple[str, ...], wanted: Wanted, out: Path, as_js
         raise BadInput(f"{out}: cannot be written ({reason}); choose another -o") from error
     show(report, as_json, Console())
     say(f"\nReport: {output.html}")
+
+
+def _inside(pid: int | None, url: str | None, wanted: Wanted, out: Path) -> Recording | None:
+    """What an agent in the process records; ``None`` where there is none to ask. A launcher is
+    watched from outside, together with its workers."""
+    if pid is None or url is not None or wanted.load is not None or wanted.from_outside:
+        return None
+    if not wanted.inject and socket_of(pid) is None:
+        return None
+    if pid not in [one.pid for one in servers(look(pid))]:
+        return None
+    output = prepare(out)
+    try:
+        return recording_through_agent(pid, wanted.seconds, output, load_agent=wanted.inject)
+    finally:
+        output.release()
 
 
 def _targets(targets: tuple[str, ...], wanted: Wanted) -> tuple[int | None, str | None]:

@@ -122,6 +122,11 @@ _tables = click.option(
 )
 @_tables
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON when it ends.")
+@click.option(
+    "--serve",
+    is_flag=True,
+    help="Record nothing, but let infprof attach look in: infprof run --serve -- uvicorn app:app",
+)
 @click.argument("script", metavar="SCRIPT|MODULE")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @_one_line_errors
@@ -133,12 +138,15 @@ def run(
     call: str | None,
     tables: Path | None,
     as_json: bool,
+    serve: bool,
     **plan: Any,
 ) -> None:
     """Run a Python script and report where its requests' time goes.
 
     The script runs as under python: same arguments, streams and exit code.
     """
+    if serve:
+        _serve(script, arguments, module)
     from infprof.profiler.launch import hold_signals
 
     hold_signals()  # before numpy starts its threads
@@ -149,6 +157,16 @@ def run(
         module_name, function = _parts(call)
         entries[module_name] = {**entries.get(module_name, {}), function: "request"}
     run_and_report(script, arguments, out, module, as_json, plan, entries)
+
+
+def _serve(program: str, arguments: tuple[str, ...], module: bool) -> NoReturn:
+    context = click.get_current_context()
+    for name in context.params.keys() - {"serve", "script", "arguments", "module"}:
+        if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError("--serve records nothing, so it takes no other options but -m")
+    from infprof.serve import serve
+
+    serve(program, arguments, module)
 
 
 def _use(tables: Path | None) -> dict[str, dict[str, str]]:
@@ -219,6 +237,17 @@ def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> 
     metavar="DIR",
     help="Let vLLM or SGLang trace itself for 2 s, into DIR, where it writes its traces.",
 )
+@click.option(
+    "--outside",
+    "from_outside",
+    is_flag=True,
+    help="Only look from outside, also at a process that let us in (infprof run --serve).",
+)
+@click.option(
+    "--inject",
+    is_flag=True,
+    help="Load our agent into a process that did not let us in (needs Python 3.14 there).",
+)
 @_folder
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_context
@@ -229,10 +258,12 @@ def attach(
     duration: float,
     load: str | None,
     traces: Path | None,
+    from_outside: bool,
+    inject: bool,
     out: Path,
     as_json: bool,
 ) -> None:
-    """Watch a live server: a process from outside, an engine's metrics page, or both.
+    """Watch a live server: a process, an engine's metrics page, or both.
 
     As in: infprof attach 4711 or infprof attach http://localhost:8000. Pages are read of vLLM,
     SGLang, TGI, Triton, TorchServe, KServe, BentoML and Ray Serve.
@@ -241,7 +272,8 @@ def attach(
 
     source = context.get_parameter_source("duration")
     is_exact = load is None or source is not click.core.ParameterSource.DEFAULT
-    attach_and_report(targets, Wanted(duration, is_exact, load, traces), out, as_json)
+    wanted = Wanted(duration, is_exact, load, traces, from_outside, inject)
+    attach_and_report(targets, wanted, out, as_json)
 
 
 @main.command()

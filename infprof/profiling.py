@@ -84,6 +84,12 @@ def _begin(folder: Path, plan: Plan, name: str) -> InProcess | None:
             return None
 
 
+def _has_agent() -> bool:
+    """Whether others may attach to this process: they record it then, and it need not itself."""
+    agent = sys.modules.get("infprof.profiler.agent.serving")
+    return agent is not None and bool(agent.is_on())
+
+
 def _finish(profiled: InProcess) -> None:
     """Write the report; a failure of ours is one line, never one of the program."""
     try:
@@ -114,7 +120,7 @@ class Profiling:
         return wrap(function, lambda: self._request(name))
 
     def _request(self, name: str) -> request:
-        if not self._begun and serving() is None:
+        if not self._begun and serving() is None and not _has_agent():
             self._begun = True
             profiled = _begin(self.folder, self.plan, name)
             if profiled is not None:
@@ -164,9 +170,10 @@ def profile(
     """Profile the requests that a function serves, or those inside a block.
 
     ``@profile`` or ``@profile(out=..., warmup=...)`` marks each call as a request. Under
-    ``infprof run`` that is all; otherwise the first call starts a session, and the program's exit
-    writes the reports into ``out``. ``with profile() as session:`` traces its block at once: the
-    requests marked inside, or else the block as one; ``session.report`` has the result afterwards.
+    ``infprof run``, and in a process with ``infprof.agent``, that is all; otherwise the first call
+    starts a session, and the program's exit writes the reports into ``out``. ``with profile() as
+    session:`` traces its block at once: the requests marked inside, or else the block as one;
+    ``session.report`` has the result afterwards.
 
     ``plan`` holds fields of ``infprof.profiler.schedule.Plan``; a wrong name raises ``TypeError``.
     """

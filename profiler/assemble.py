@@ -31,6 +31,7 @@ from infprof.profiler.recording import (
 )
 from infprof.profiler.seen_whole import seen_whole
 from infprof.profiler.session_files import (
+    NONE_MEANWHILE,
     SampledStacks,
     SessionFacts,
     read_beats,
@@ -120,6 +121,8 @@ def _requests(
         if rows:
             header.settings["requests"] = "model loop"
             header.settings["loop_tasks"] = session.loop_tasks
+        elif session.joined:
+            header.missing["requests"] = NONE_MEANWHILE
         elif one := whole_run(own.rows, own.calls.build(), session.pid):
             rows = [(*one, 0)]
             header.settings["requests"] = "whole run"

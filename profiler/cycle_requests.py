@@ -132,7 +132,7 @@ def _decodes(threads: list[Turns], outer: int) -> bool:
 
 def _phases(rows: list[Row], warmup: int, windows: list[tuple[int, int]]) -> list[Phase]:
     found = []
-    if rows and rows[0][1] - rows[0][0] >= LONG_COLD_NS:
+    if warmup and rows and rows[0][1] - rows[0][0] >= LONG_COLD_NS:
         warmup = 1
     for number, (start, end, _) in enumerate(rows):
         if number < warmup:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
+from infprof.profiler.stragglers import Stragglers
+
 SECONDS = 1.0
 """How long arriving requests may be held for those under way to end."""
 
@@ -23,9 +25,12 @@ class Gate:
         self.turn = threading.RLock()
         self.lock = threading.Condition(threading.RLock())
         self._under_way: Counter[int] = Counter()
+        self.stragglers = Stragglers()
+        """Threads at work since before the session: no request that is known here."""
 
     def enter(self, thread: int) -> None:
         """A request begins in ``thread``."""
+        self.stragglers.forget(thread)
         self._under_way[thread] += 1
 
     def leave(self, thread: int) -> None:

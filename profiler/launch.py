@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from infprof.profiler import bootstrap, registry
 from infprof.profiler.child import write_order
@@ -112,14 +113,26 @@ def die_like(status: int) -> int:
 
 def _environment(folder: Path, plan: Plan, entries: dict[str, dict[str, str]]) -> dict[str, str]:
     """Ours, plus what ``bootstrap/sitecustomize.py`` needs and takes out again."""
-    environment = dict(os.environ)
-    path = environment.get("PYTHONPATH")
+    environment = _with_bootstrap()
+    path = os.environ.get("PYTHONPATH")
     if path is not None:
         environment["INFPROF_PYTHONPATH"] = path
-    first = str(Path(bootstrap.__file__).parent)
-    environment["PYTHONPATH"] = first if not path else f"{first}{os.pathsep}{path}"
     environment["INFPROF_SESSION"] = write_order(folder, plan, entries)
     return environment
+
+
+def _with_bootstrap() -> dict[str, str]:
+    """Our environment, in which each Python begins with ``bootstrap/sitecustomize.py``."""
+    path, first = os.environ.get("PYTHONPATH"), str(Path(bootstrap.__file__).parent)
+    return {**os.environ, "PYTHONPATH": first if not path else f"{first}{os.pathsep}{path}"}
+
+
+def become(command: list[str]) -> NoReturn:
+    """Go on as another program, which has an agent, as have all its children that are Python's.
+
+    Raises ``OSError`` where that cannot be run.
+    """
+    os.execvpe(command[0], command, {**_with_bootstrap(), "INFPROF_AGENT": "1"})
 
 
 def _release_signals() -> None:

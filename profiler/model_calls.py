@@ -18,6 +18,7 @@ from types import CodeType, FrameType
 from typing import Any, Protocol
 
 from infprof.profiler.call_tree import MODEL_FILE, is_ours, raised_by_user
+from infprof.profiler.class_changes import CHANGES
 from infprof.profiler.compilers import Compilers, is_imported
 from infprof.profiler.wrapping import hide_own_frame
 
@@ -69,6 +70,10 @@ class ModelCalls:
         if not self.has_begun:
             self.has_begun, self._base = True, torch.Module
             self._search()
+            if self._base not in self._undo:  # it was searched too often, by earlier sessions
+                self._found.update(CHANGES.known())
+                for kind in list(self._found):
+                    self._wrap(kind)
         compiled = self._compilers.try_to_begin()
         if compiled is not None:
             self._found.add(compiled)  # its own __call__ is not what gets compiled
@@ -108,7 +113,8 @@ class ModelCalls:
 
     def _wrap(self, kind: Any) -> None:
         """Be told of the outermost calls of this class."""
-        if kind in self._undo or self._ended or self._compiling:
+        is_out = kind in self._undo or self._ended or self._compiling
+        if is_out or not CHANGES.may_change(kind, is_base=kind is self._base):
             return
         of_thread, original, own = self._of_thread, kind.__call__, "__call__" in vars(kind)
 
@@ -141,8 +147,14 @@ class ModelCalls:
                 del kind.__call__
             return True
 
-        kind.__call__ = call
         self._undo[kind] = undo
+        kind.__call__ = call
+        self._unwrap_late(kind)
+
+    def _unwrap_late(self, kind: type) -> None:
+        """Another thread may have ended it all before the wrapper was in its place."""
+        if self._ended:
+            self._unwrap(kind)
 
     def _is_inner(self) -> bool:
         """Whether another module calls, one under way already when the search began."""
@@ -169,6 +181,7 @@ class ModelCalls:
                 if type(args[0]) not in self._undo:
                     self._known_for = 0
                     self._found.add(type(args[0]))
+                    CHANGES.learn(type(args[0]))
                     self._wrap(type(args[0]))
             inputs = (*args[1:], *kwargs.values())
             self._listener.model_called(args[0], inputs, _caller(), since_ns)

@@ -15,7 +15,7 @@ from time import perf_counter_ns
 
 from infprof.profiler import annotate
 from infprof.profiler.call_tree import open_tree
-from infprof.profiler.collectors.kernels import let_forked_child_exit, torch_facts
+from infprof.profiler.collectors.kernels import torch_facts
 from infprof.profiler.entry_points import EntryPoints
 from infprof.profiler.garbage import GarbageCollections
 from infprof.profiler.gate import Gate
@@ -58,7 +58,7 @@ class Session:
         self.requests_seen = 0
         self.flushed_ns = self.described_ns = self.write_ns = 0
         self.block_start_ns = 0
-        self.ended = False
+        self.ended = self.joined = False
         self.pid, self.began_ns = os.getpid(), perf_counter_ns()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.file, self.file_lock = MarkFile(folder), RLock()  # a signal's handler may mark too
@@ -71,8 +71,12 @@ class Session:
         self.tasks = LoopTasks()
         self.garbage = GarbageCollections(lambda *mark: self.marks.extend(mark))
 
-    def start(self) -> None:
-        """Receive marks from now on, and sample."""
+    def start(self, *, joining: bool = False) -> None:
+        """Receive marks from now on, and sample. ``joining``: a program that runs already, with
+        requests under way that are not ours."""
+        self.joined = joining
+        if joining:
+            self.gate.stragglers.find()
         annotate.send_marks_to(self.marks, self._flush)
         self._describe()
         self.entries.wrap_imported()
@@ -86,12 +90,23 @@ class Session:
         annotate.send_marks_to(None, self._flush)
         self._unhook()
         self.sampler.stop()
+        self._unhook()  # its last tick may have found something to wrap
         with self.gate.turn, self.gate.lock:
             self.windows.finish(this_thread.id)
             self.ended = self.settled = True
             self._flush()
             self._describe()
             self.file.close()
+
+    def open_no_windows(self) -> None:
+        """None from now on. An open one closes as its requests end: see ``window_is_busy``."""
+        with self.gate.lock:
+            self.windows.open_no_more()
+
+    @property
+    def window_is_busy(self) -> bool:
+        """Whether a window is open and requests are under way: to close it now may do harm."""
+        return self.windows.is_open and not self.gate.is_empty
 
     def _unhook(self) -> None:
         self.models.end()
@@ -124,8 +139,6 @@ class Session:
         self.ended = self.settled = True
         self.marks = []
         self.gate = Gate()
-        if self.windows.done:
-            let_forked_child_exit()
 
     def request_seen(self) -> None:
         """The program serves: what comes before is its start."""
@@ -226,6 +239,7 @@ class Session:
             self._flush()
         if self.sampler.serving:
             self.tasks.look()
+        self.gate.stragglers.look()
         self.entries.wrap_imported()
         self.models.try_to_begin()
         awaited = not self.models.has_begun and perf_counter_ns() - self.began_ns < AWAITED_NS
@@ -275,6 +289,7 @@ class Session:
             "loop_tasks": self.tasks.mean,
             "warmup": self.plan.warmup,
             "ended": self.ended,
+            "joined": self.joined,
         }
         partial = self.folder / "session.json.part"
         with suppress(OSError):

@@ -19,6 +19,7 @@ from infprof.profiler.recording import Machine
 from infprof.profiler.stack_sampler import WIDTH as STACK_WIDTH
 from infprof.profiler.stacks import CallsBuilder, Place
 
+NONE_MEANWHILE = "no request began while we watched, and no call of an nn.Module in a loop was seen"
 NO_SESSION = "the program ended before the recording began"
 ENDED_AT_ONCE = (
     "the program ended without an exit of Python's (a signal, os._exit or exec), which can cost "
@@ -40,6 +41,8 @@ class SessionFacts:
     model_calls: dict[int, int] = field(default_factory=dict)
     warmup: int = 0
     loop_tasks: float | None = None
+    joined: bool = False
+    """It began in the midst of the program's life."""
     machine: Machine = field(default_factory=Machine)
     flags: dict[str, bool | int | str | None] = field(default_factory=dict)
 
@@ -76,6 +79,7 @@ def read_facts(folder: Path) -> SessionFacts:
         model_calls={int(call): count for call, count in facts["model_calls"].items()},
         warmup=facts["warmup"],
         loop_tasks=facts["loop_tasks"],
+        joined=facts["joined"],
         machine=Machine(torch=torch.get("torch"), cuda=torch.get("cuda"), hip=torch.get("hip")),
         flags={key: torch[key] for key in torch if key not in ("torch", "cuda", "hip")},
     )

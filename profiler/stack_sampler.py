@@ -192,9 +192,9 @@ class StackSampler:
         """Each thread of the program: kernel id, call, state."""
         self._is_outside = False
         found, wanting, active = list[tuple[int, int, int]](), list[int](), 0
-        for thread, file, stack in _stacks():
+        for thread, file, stack in program_stacks():
             state = self._states.of(thread.native_id)
-            wants = state == LOCK and not _waits(file)
+            wants = state == LOCK and not waits_in(file)
             if wants:
                 wanting.append(len(found))
             active += wants or state == RUNNING
@@ -222,7 +222,7 @@ class StackSampler:
         self._beats.flush()
 
 
-def _stacks() -> list[tuple[Any, str, Stack]]:
+def program_stacks() -> list[tuple[Any, str, Stack]]:
     """The program's threads, each with its innermost function's file and its stack. All are read
     before anything else is done: soon another thread may have the interpreter and move on."""
     known = threading._active  # type: ignore[attr-defined]
@@ -234,6 +234,6 @@ def _stacks() -> list[tuple[Any, str, Stack]]:
     return found
 
 
-def _waits(file: str) -> bool:
+def waits_in(file: str) -> bool:
     """Whether a thread whose innermost function is in this file waits for a lock of its own."""
     return file.endswith(WAITING_FILES) or is_ours(file)

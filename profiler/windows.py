@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -24,6 +25,8 @@ BUDGET_NS, BUDGET_SHARE = 300_000_000, 0.01
 """Windows may cost this much, or this share of the time so far; a further one waits until then.
 Closing one takes torch 10 us for each event in it, and what a request cost in the last window is
 what it will cost in the next."""
+
+STRAGGLERS = "a thread was at work since before the recording, and never seen at rest"
 
 
 class Windows:
@@ -72,6 +75,11 @@ class Windows:
     def begin_anew(self) -> None:
         """What a request is has changed: those so far count for nothing."""
         self.schedule = Schedule(self.plan)
+
+    def open_no_more(self) -> None:
+        """None from now on; an open one closes at the gate."""
+        self.plan = replace(self.plan, windows=0)  # what begins anew has none either
+        self.schedule.stop_tracing()
 
     def next_phase(self, thread: int) -> Phase:
         """The phase of the request that arrives in ``thread``, which may be held for it."""
@@ -132,7 +140,7 @@ class Windows:
 
     def finish(self, thread: int) -> None:
         """No more windows. With or without a gate: an open one crashes torch at the exit."""
-        self.schedule.stop_tracing()
+        self.open_no_more()
         if self.is_open:
             self.gate.wait_empty(thread)
             self.close()
@@ -140,6 +148,9 @@ class Windows:
     def _try_to_open(self, thread: int) -> None:
         if "torch" not in sys.modules or self._is_over_budget():
             self.schedule.put_back()
+        elif self.gate.stragglers.besides(thread):
+            self.schedule.put_back()
+            self.notes["gate"] = STRAGGLERS
         elif self.gate.wait_empty(thread):
             self.open()
         elif self.gate.has_begun_one(thread):  # tasks of one event loop: asking cost nothing

@@ -106,7 +106,7 @@ def composition(report: Report) -> str:
         served = wording.counted(report.latency.requests, "request")
         return f"The mean of {served}, divided as the engine divides it."
     basis = BREAKDOWN_BASIS[report.quality.basis]
-    if report.subject.kind == "attach":
+    if report.subject.kind == "attach" and report.quality.basis == "sampled":
         return f"All that its threads worked: {wording.ms(rows.wall_ms)}. {basis}"
     mean = f"Mean of {wording.counted(rows.requests, 'explained request')}"
     return f"{mean}: {wording.ms(rows.wall_ms)} each. {basis}"

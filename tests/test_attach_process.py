@@ -29,10 +29,12 @@ needs = pytest.mark.skipif(
 
 
 @contextmanager
-def server(*words: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def server(*words: str, agent: bool = False) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """One of ``tests/servers``, which import torch; with its port."""
+    command = [sys.executable, "-m", f"tests.servers.{words[0]}", *words[1:]]
+    opted_in = [sys.executable, "-m", "infprof", "run", "--serve", "--", *command]
     with subprocess.Popen(
-        [sys.executable, "-m", f"tests.servers.{words[0]}", *words[1:]],
+        opted_in if agent else command,
         cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         try:
@@ -197,3 +199,16 @@ def test_a_process_and_an_address_make_one_report(tmp_path: Path) -> None:
     assert rules[0] == "server-queue" and "cpu-image-decode" in rules
     (decoding,) = (one for one in report["findings"] if one["rule"] == "cpu-image-decode")
     assert decoding["saving"]["basis"] == "none" and "server's threads" in decoding["why"]
+
+
+@needs
+def test_with_an_agent_stages_are_exact_and_operators_known(tmp_path: Path) -> None:
+    with server("threads", "decode", agent=True) as (process, port), Load(port, 1) as load:
+        until(lambda: load.answers > 5)
+        done = attach(process.pid, tmp_path / "out")
+        _, errors = done.communicate(timeout=60)
+        assert done.returncode == 0, errors
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["quality"]["basis"] == "occupancy" and report["latency"]["requests"] > 5
+    assert report["findings"][0]["rule"] == "cpu-image-decode"
+    assert "ops" not in report["missing"]

@@ -1,8 +1,9 @@
-"""Start a Session before the user's program, then vanish.
+"""Start a Session or an agent before the user's program, then vanish.
 
 Python imports this when the process starts, because ``infprof run`` put the folder on
 ``PYTHONPATH``. It restores the environment and the path, imports the ``sitecustomize`` that it
 stood in front of, and starts the session. The program sees neither this file nor its variable.
+Under ``infprof run --serve`` it starts an agent, and the environment stays for the children.
 """
 
 import os
@@ -14,10 +15,11 @@ from importlib.util import module_from_spec
 def _restore_environment() -> "str | None":
     """Undo what the launcher set; returns the session's order, ``None`` if there is none."""
     order = os.environ.pop("INFPROF_SESSION", None)
-    path = os.environ.pop("INFPROF_PYTHONPATH", None)
-    os.environ.pop("PYTHONPATH", None)
-    if path is not None:
-        os.environ["PYTHONPATH"] = path
+    if order is not None:
+        path = os.environ.pop("INFPROF_PYTHONPATH", None)
+        os.environ.pop("PYTHONPATH", None)
+        if path is not None:
+            os.environ["PYTHONPATH"] = path
     here = os.path.dirname(__file__)
     sys.path[:] = [entry for entry in sys.path if entry != here]
     sys.path_importer_cache.pop(here, None)
@@ -36,11 +38,16 @@ def _import_the_real_one() -> None:
         spec.loader.exec_module(module)
 
 
-def _start(order: str) -> None:
+def _start(order: "str | None") -> None:
     try:
-        from infprof.profiler.child import start
+        if order is not None:
+            from infprof.profiler.child import start
 
-        start(order)
+            start(order)
+        elif os.environ.get("INFPROF_AGENT") == "1":
+            from infprof.profiler.agent.serving import start as start_agent
+
+            start_agent()
     except Exception as error:  # ours may never keep the user's program from running
         sys.stderr.write(f"infprof: could not start recording: {error}\n")
 
@@ -49,5 +56,4 @@ _order = _restore_environment()
 try:
     _import_the_real_one()
 finally:
-    if _order is not None:
-        _start(_order)
+    _start(_order)

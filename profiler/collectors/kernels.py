@@ -50,6 +50,7 @@ class Window:
             torch.autograd.profiler._run_on_profiler_start()
         except (AttributeError, TypeError, RuntimeError) as error:
             raise Unavailable(f"torch's tracer did not start: {error}") from error
+        _prepare_for_forks()
         self.torch = torch
         self.marks: list[int] = []
         self.facts: dict[str, Any] | None = None
@@ -122,7 +123,17 @@ def has_device(torch: Any) -> bool:
     return bool(torch.cuda.is_initialized() or (built and any(map(os.path.exists, DEVICES))))
 
 
-def let_forked_child_exit() -> None:
+_prepared: list[bool] = []
+
+
+def _prepare_for_forks() -> None:
+    """Children forked from now on can exit, however long ago the last window was."""
+    if not _prepared:
+        _prepared.append(True)
+        os.register_at_fork(after_in_child=_let_forked_child_exit)
+
+
+def _let_forked_child_exit() -> None:
     """Call it in a forked child, once a window was open in its parent.
 
     Otherwise the child hangs at its exit: Kineto's last act is to wait for a thread that fork does

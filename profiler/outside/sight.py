@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from infprof.profiler.agent.asking import socket_of
 from infprof.profiler.doctor import Check, check_nvml, check_py_spy
 from infprof.profiler.outside.hindrances import hindrance
 from infprof.profiler.outside.open_files import sees_all_processes
@@ -45,9 +46,11 @@ def gpu(processes: Sequence[Process], nvml: Callable[[], Check] = check_nvml) ->
 
 
 def inside_torch(processes: Sequence[Process]) -> Check:
-    """Whether operators, kernels and copies can be recorded: from outside never."""
+    """Whether operators, kernels and copies can be recorded: by an agent, from outside never."""
     if all(one.uses_torch is False for one in processes):
         return Check("inside torch", None, "none of these processes has torch loaded")
+    if any(socket_of(one.pid) is not None for one in processes):
+        return Check("inside torch", True, "operators, kernels and copies: it has an agent")
     opt_in = "only after `infprof run --serve -- ...` or INFPROF_AGENT=1"
     detail = f"operators, kernels and copies: {opt_in}"
     return Check("inside torch", None, detail, "infprof run --serve -- COMMAND")
