@@ -7,6 +7,7 @@ down as lines of JSON, so that what was seen survives a kill. Imports the standa
 from __future__ import annotations
 
 import os
+import re
 import sys
 from json import dumps  # the function itself, which the program's wrapped one is not
 from opcode import opname
@@ -27,6 +28,9 @@ _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OURS_LINKED = os.path.join(_OURS, "infprof") + os.sep, os.path.join(_OURS, "profiler") + os.sep
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _INSTALLED = f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
+_ANY_STANDARD = re.compile(r"/lib(64)?/python3\.\d+/")
+"""The standard library of whichever Python: a process that we watch may run another one."""
+
 _NO_FILES = "<string>", "<stdin>"
 """Code typed in or given by ``-c`` is the user's; other names in brackets are not."""
 
@@ -39,6 +43,7 @@ def is_user(file: str) -> bool:
     known = _is_user.get(file)
     if known is None:
         inside = file.startswith(_STANDARD) or any(part in file for part in _INSTALLED)
+        inside = inside or _ANY_STANDARD.search(file) is not None
         generated = file.startswith("<") and file not in _NO_FILES
         known = _is_user[file] = not (inside or generated or is_ours(file))
     return known

@@ -99,6 +99,13 @@ def test_what_is_planted_is_the_first_finding_from_outside(
     assert report["findings"][0]["where"][0]["name"].startswith(place)
 
 
+@pytest.mark.skipif(find() is None, reason="needs py-spy")
+def test_a_server_without_torch_is_judged_as_well(tmp_path: Path) -> None:
+    report = snapshot(("plain",), 1, tmp_path / "out")
+    assert report["findings"][0]["rule"] == "text-serialization"
+    assert report["findings"][0]["where"][0]["name"].startswith("write_much (plain.py:")
+
+
 @needs
 def test_a_server_that_has_nothing_to_do_is_not_judged(tmp_path: Path) -> None:
     with server("threads", "decode") as (process, port):

@@ -147,6 +147,7 @@ def test_an_odd_offset_begins_a_turn() -> None:
         ("<attrs generated init>", False),
         (os.__file__, False),
         ("/x/lib/python3.11/site-packages/torch/nn/modules/module.py", False),
+        ("/opt/another/lib/python3.12/json/decoder.py", False),
         (call_tree.__file__, False),
         (HERE, True),
     ],
