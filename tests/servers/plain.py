@@ -1,4 +1,4 @@
-"""A server of the standard library alone, for any Python: ``plain``. It writes far too much JSON."""
+"""A server of the standard library alone, for any Python: ``plain``. It writes too much JSON."""
 
 from __future__ import annotations
 
