@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from infprof import __version__
+from infprof.collection import no_collection
 
 
 class _Defaults:
@@ -45,19 +44,6 @@ def _one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 def _fail(line: str) -> NoReturn:
     click.echo(f"infprof: {line}", err=True)
     sys.exit(2)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the garbage collector, which would look at millions of objects again and again: a
-    report takes a fifth less time, and leaves few cycles behind."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 _folder = click.option(
@@ -207,7 +193,7 @@ def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> 
     page, or the result of a load generator."""
     from infprof.reading_ahead import reading_ahead
 
-    with _no_collection(), reading_ahead(file) as read:
+    with no_collection(), reading_ahead(file) as read:
         from infprof.reporting import report_on
 
         _use(tables)
