@@ -110,9 +110,10 @@ def _in_time_of(plain: Evidence, traced: Evidence, finding: Finding) -> Finding:
         return finding
     saving = finding.saving
     slow, quick = traced.exposed_ns(finding.stage), plain.exposed_ns(finding.stage)
-    if saving.high_ns > slow:  # it is of more than that stage
+    if not slow:
         slow, quick = traced.wall_ns, plain.wall_ns
     part = min(quick / slow, 1.0)
+    part = min(part, plain.wall_ns / max(saving.high_ns, 1))  # what is of more than its stage
     saving = replace(saving, low_ns=int(saving.low_ns * part), high_ns=int(saving.high_ns * part))
     why = finding.why
     if traced.wall_ns > NOTICEABLY_SLOWER * plain.wall_ns:

@@ -71,11 +71,11 @@ def test_without_untraced_requests_the_traced_ones_count() -> None:
     assert verdict.findings[0].saving.high_ns == 240_000
 
 
-def test_a_saving_of_more_than_its_stage_is_told_in_the_time_of_the_whole() -> None:
+def test_a_saving_of_more_than_its_stage_is_no_more_than_the_request() -> None:
     traced, plain = (evidence_of(recording(text, gpus=())) for text in (WHOLE, QUICK))
     saving = Saving(0, 90_000, "C")  # of the 100 us under the tracer 20 are of its stage
     finding = _in_time_of(plain, traced, replace(ANY, stage="compute", saving=saving))
-    assert finding.saving.high_ns == 36_000  # of 40: 9 tenths, as there
+    assert finding.saving.high_ns == 40_000
 
 
 WHOLE = "main: 0-100 request | main: 0-20 op aten::mm | main: 20-100 range python:other"
