@@ -55,9 +55,11 @@ def attach_and_report(targets: tuple[str, ...], wanted: Wanted, out: Path, as_js
     pid, url = _targets(targets, wanted)
     output = Output(out)
     try:
-        recording = _inside(pid, url, wanted, out) or _watch(pid, url, wanted)
-        recording.header.tool_version = __version__
-        recording.save(output.recording)
+        recording = _inside(pid, url, wanted, out)
+        if recording is None:
+            recording = _watch(pid, url, wanted)
+            recording.header.tool_version = __version__
+            recording.save(output.recording)
         report = explain(recording, output)
     except OSError as error:
         reason = error.strerror or str(error)

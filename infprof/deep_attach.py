@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 from infprof.output import Output, keep
-from infprof.profiler.agent.asking import GONE, ask, environment_of, socket_of
+from infprof.profiler.agent.asking import GONE, ask, socket_of
 from infprof.profiler.agent.injecting import inject
 from infprof.profiler.agent.messages import ATTACHED, EXIT, HUNG_UP, SIZE
 from infprof.profiler.collectors import Facts, Target
 from infprof.profiler.launch import Sampling
+from infprof.profiler.outside.command_line import command_line
+from infprof.profiler.probes.proc import ProcessTree, environment_of
+from infprof.profiler.probes.sampler import Ended
 from infprof.profiler.recording import Note, Recording, Subject
 from infprof.settings import settings_of
 
@@ -37,7 +38,7 @@ def recording_through_agent(
         if not load_agent:
             return None
         inject(pid)
-    subject = _subject(pid)
+    subject = Subject(kind="attach", name=f"process {pid}", command=command_line(pid))
     sampling = Sampling(Target(pid, environment_of(pid).get("CUDA_VISIBLE_DEVICES")))
     sampled: dict[str, Facts | str] = {}
     try:
@@ -55,7 +56,7 @@ def recording_through_agent(
 def _notes(recording: Recording, why: str, pid: int) -> Iterator[Note]:
     if why in EARLY:
         yield Note(code="early", text=EARLY[why])
-    workers = [] if len(recording.requests) else [one for one in _children(pid) if socket_of(one)]
+    workers = [] if len(recording.requests) else [one for one in _below(pid) if socket_of(one)]
     if workers:
         numbers = ", ".join(map(str, sorted(workers)))
         yield Note(
@@ -64,18 +65,8 @@ def _notes(recording: Recording, why: str, pid: int) -> Iterator[Note]:
         )
 
 
-def _children(pid: int) -> list[int]:
-    found = list[str]()
-    for file in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            found += file.read_text().split()
-    return [int(one) for one in found]
-
-
-def _subject(pid: int) -> Subject:
+def _below(pid: int) -> tuple[int, ...]:
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
-    except OSError:
-        command = ""
-    words = command.rstrip("\0").split("\0")
-    return Subject(kind="attach", name=f"process {pid}", command=words)
+        return ProcessTree(pid).pids(0)[1:]
+    except Ended:
+        return ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from infprof.profiler.device import device_facts
 from infprof.profiler.explain import explain
 from infprof.profiler.latency import measure_latency
@@ -48,8 +50,6 @@ def _alone(recording: Recording) -> Evidence:
 
 def _of_engine(told: Recording, trace: Recording) -> Report:
     """The report is of the requests; the trace serves the rules that look inside the engine."""
-    requests, steps = Timeline(told), Timeline(trace)
-    device = device_facts(steps)
-    request = Evidence(told, requests, explain(requests), device, measure_latency(told))
-    inside = Evidence(trace, steps, explain(steps), device, measure_latency(trace))
+    inside = _alone(trace)
+    request = replace(_alone(told), device=inside.device)
     return make_report(request, judge_both(request, inside))

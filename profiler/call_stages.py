@@ -79,7 +79,7 @@ class CallStages:
             return Label("io", f"io.{function}", user, library)
         if stage is not None:
             return Label(stage, f"{stage}.{function}", user, library)
-        if any(self._is_model(one) for one in path):
+        if any(runs_model(self.calls.place(one)) for one in path):
             return Label("compute", "compute.model", user, "")
         stage = self._side(path) or self._by_name(path) or "python"
         return Label(stage, f"{stage}.{function}", user, "")
@@ -137,10 +137,6 @@ class CallStages:
     def _function(self, call: int) -> str:
         return "library code" if call < 0 else self.calls.place(call).function
 
-    def _is_model(self, call: int) -> bool:
-        place = self.calls.place(call)
-        return place.file.endswith(MODEL_FILE) and place.function.endswith("call_impl")
-
     def _by_name(self, path: list[int]) -> str | None:
         """What the user's functions are called, innermost first; not those that call a model."""
         for call in reversed(path):
@@ -179,6 +175,11 @@ class CallStages:
 def _of_lines(line: int, model_lines: set[int]) -> str | None:
     """The side of a line in a function that leads to model calls in these lines."""
     return _SIDE_OF[min((line > one) - (line < one) for one in model_lines)]
+
+
+def runs_model(place: Place) -> bool:
+    """Whether a place is within ``nn.Module``'s own call of a model's ``forward``."""
+    return place.file.endswith(MODEL_FILE) and place.function.endswith("call_impl")
 
 
 SIDES = ("preprocess", "postprocess")

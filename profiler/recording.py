@@ -162,6 +162,11 @@ class Header(_Model):
         return self.settings.get("requests") == "stretches"
 
     @property
+    def tells_a_mean(self) -> bool:
+        """What is known of requests is the mean of many, told by an engine or by clients."""
+        return self.served is not None or self.tells_only_of_load
+
+    @property
     def tells_only_of_load(self) -> bool:
         """Whether nothing was seen of the server itself."""
         return self.subject.kind == "load"

@@ -108,11 +108,12 @@ def join(
     """The rows to add to ``own``, whose calls grow. ``process`` is the session's, ``request_ns``
     what a usual request takes, ``None`` where there is none."""
     kernel = KernelStates.of(spied.states)
-    clock = _clock(spied, beats, kernel)
+    calls, places = _add_calls(spied, own)
+    serving = [names.serving_frame(frame_text(place)) for place in places]
+    clock = _clock(spied, beats, kernel, serving)
     sure = request_ns is None or clock.error_ns <= SMALL_SHARE * request_ns
     covered = _Covered.by(own.rows)
     threads = _threads_of(spied)
-    calls, places = _add_calls(spied, own)
     rows, lanes = [], dict[int, Lane]()
     for their_ns, owner, thread, call in spied.trace.rows:
         time_ns = their_ns + clock.offset_ns
@@ -122,9 +123,9 @@ def join(
             continue
         if not kernel.had(thread, time_ns):
             continue
-        is_idle = process is not None or names.serving_frame(frame_text(places[call])) is not None
+        is_idle = process is not None or serving[call] is not None
         state = (kernel.at if is_idle else kernel.at_work)(thread, time_ns)
-        if state == State.LOCK and not _waits(places[call]):
+        if state == State.LOCK and not (serving[call] or _waits(places[call].file)):
             others = (one for one in threads[owner] if one != thread)
             held = any(kernel.at(one, time_ns) == State.RUNNING for one in others)
             state = State.GIL if held else State.RUNNING  # native code locks for itself
@@ -140,20 +141,21 @@ def _lane(owner: int, thread: int, name: str, process: int | None) -> Lane:
     return Lane(type="thread", process=owner, id=thread, name=shown)
 
 
-def _clock(spied: Spied, beats: Int64Array, kernel: KernelStates) -> Alignment:
+def _clock(
+    spied: Spied, beats: Int64Array, kernel: KernelStates, serving: list[str | None]
+) -> Alignment:
     """By beats; else by where threads that wait for work were found blocked; else by bounds."""
     seen = np.array(spied.trace.beats, np.int64).reshape(-1, 2)
     bounds = from_bounds(spied.between)
     found = align(beats, seen, spied.between, spied.interval_ns)
     if found is None and not len(beats):
-        found = align_states(_resting(spied), kernel.times, kernel.states, spied.between)
+        found = align_states(_resting(spied, serving), kernel.times, kernel.states, spied.between)
     return bounds if found is None or found.error_ns > bounds.error_ns else found
 
 
-def _resting(spied: Spied) -> Int64Array:
+def _resting(spied: Spied, serving: list[str | None]) -> Int64Array:
     """Rows of (their time, thread, whether its innermost function only waits for work)."""
-    kinds = [names.serving_frame(frame_text(place)) for _, place in spied.trace.calls.rows]
-    rests = [kind is not None and kind.startswith("rest") for kind in kinds]
+    rests = [kind is not None and kind.startswith("rest") for kind in serving]
     rows = [(time, thread, rests[call]) for time, _, thread, call in spied.trace.rows]
     return np.array(rows, np.int64).reshape(-1, 3)
 
@@ -193,7 +195,6 @@ def _add_calls(spied: Spied, own: SampledStacks) -> tuple[list[int], list[Place]
     return calls, places
 
 
-def _waits(place: Place) -> bool:
-    """Whether a thread whose innermost function is this one waits for a lock of its own."""
-    own = place.file.endswith(WAITING_FILES) or is_ours(place.file)
-    return own or names.serving_frame(frame_text(place)) is not None
+def _waits(file: str) -> bool:
+    """Whether a thread whose innermost function is in this file waits for a lock of its own."""
+    return file.endswith(WAITING_FILES) or is_ours(file)

@@ -24,8 +24,7 @@ def request_paths(evidence: Evidence) -> list[PathRow]:
     """Two rows, or one where there is one request, or none where there is none."""
     requests = sorted(evidence.breakdown.requests, key=lambda one: one.request.wall_ns)
     header = evidence.header
-    is_mean = header.served is not None or header.tells_only_of_load
-    if not requests or is_mean or header.is_of_stretches:  # a mean has no order of its own
+    if not requests or header.tells_a_mean or header.is_of_stretches:  # these have no order
         return []
     if len(requests) == 1:
         whole = "the request" if len(evidence.recording.requests) else "the whole trace"

@@ -62,8 +62,7 @@ class Evidence:
     def is_whole(self) -> bool:
         """No requests are known: all times are of the whole that was looked at."""
         header = self.header
-        is_mean = header.served is not None or header.tells_only_of_load
-        return header.is_of_stretches or not (len(self.recording.requests) or is_mean)
+        return header.is_of_stretches or not (len(self.recording.requests) or header.tells_a_mean)
 
     @property
     def wall_ns(self) -> int:

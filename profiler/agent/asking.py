@@ -13,6 +13,7 @@ from infprof.profiler.agent.messages import LONGEST, Order, line_of_order, shown
 from infprof.profiler.agent.places import address, answers, folders, name_of, open_folder
 from infprof.profiler.agent.taking import remove, take
 from infprof.profiler.bad_input import BadInput
+from infprof.profiler.probes.proc import environment_of
 from infprof.profiler.schedule import Plan
 
 ANSWER_S = 15.0
@@ -82,6 +83,8 @@ def ask(pid: int, seconds: float, plan: Plan, folder: Path, most_bytes: int = OR
             raise BadInput(
                 f"{pid}: its agent does not answer; was the process stopped (SIGSTOP)?"
             ) from None
+        except ConnectionResetError:  # it had closed before it took us from its queue
+            raise BadInput(f"{pid}: {NO_AGENT}") from None
         except OSError as error:
             raise BadInput(f"{pid}: the process ended, or its agent did ({error})") from error
         try:
@@ -183,13 +186,3 @@ def _identity(pid: int) -> tuple[int, int]:
     Raises ``OSError`` and ``ValueError``."""
     rows = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return int(rows["Uid"].split()[1]), int(rows.get("NSpid", str(pid)).split()[-1])
-
-
-def environment_of(pid: int) -> dict[str, str]:
-    """With which the process was started; empty where that cannot be read."""
-    try:
-        text = Path(f"/proc/{pid}/environ").read_bytes().decode("utf-8", "replace")
-    except OSError:
-        return {}
-    pairs = (entry.partition("=") for entry in text.split("\0"))
-    return {name: value for name, equals, value in pairs if equals}

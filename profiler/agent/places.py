@@ -21,7 +21,8 @@ PREFIX = "infprof-agent-"
 
 
 def folders(user: int, environment: Mapping[str, str]) -> list[Path]:
-    """Where an agent of this user may listen, the best place first."""
+    """Where an agent of this user may listen, the best place first. The last is not the temporary
+    folder of ``TMPDIR``, which who attaches may have set differently."""
     runtime = environment.get("XDG_RUNTIME_DIR", "")
     first = [Path(runtime) / "infprof"] if runtime.startswith("/") else []
     return [*first, Path(f"/tmp/infprof-{user}")]

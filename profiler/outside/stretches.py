@@ -7,14 +7,14 @@ lies between two waits for work is a stretch. It may be one request, a part of o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from infprof.profiler import names
-from infprof.profiler.call_stages import frame_text
-from infprof.profiler.call_tree import MODEL_FILE
+from infprof.profiler.assemble import MOST_PLACES
+from infprof.profiler.call_stages import frame_text, runs_model
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.phase import Phase
 from infprof.profiler.recording import Recording, Requests
@@ -30,9 +30,6 @@ LONGEST_STEP = 3
 LEAST_RUNNING = 0.02
 """A thread that is ready to run in fewer of the samples in which it works only sleeps and looks."""
 
-MOST_PLACES = 10
-"""A place that calls models a tenth as often as the busiest one, or less, is a warm-up."""
-
 
 def cut_into_stretches(recording: Recording) -> Recording:
     """The recording with its stretches in place of requests, and the places that call models."""
@@ -47,7 +44,7 @@ def cut_into_stretches(recording: Recording) -> Recording:
         for start, end in _stretches(stacks.time_ns[mine], works[mine], usual_ns)
     ]
     header = recording.header.model_copy(deep=True)
-    header.model_calls = _model_calls(stacks)
+    header.model_calls = _often(frames.model_call[stacks.call])
     header.settings["requests"] = "stretches"
     return replace(recording, header=header, requests=Requests.of(rows))
 
@@ -63,10 +60,13 @@ class _Frames:
     frame of a server's."""
     loops: Mask
     """A server's loop, or that of a pool's worker, is on the stack."""
+    model_call: Int64Array
+    """Within a model's call the call that called the model, -1 elsewhere."""
 
     @classmethod
     def of(cls, calls: Calls) -> _Frames:
-        found = cls(*(np.zeros(len(calls), bool) for _ in fields(cls)))
+        rests, waits, loops = np.zeros((3, len(calls)), bool)
+        found = cls(rests, waits, loops, _callers(calls))
         for call in range(len(calls)):
             kind, parent = names.serving_frame(frame_text(calls.place(call))), calls.parent[call]
             is_inner = parent >= 0 and not calls.is_user[call]
@@ -82,7 +82,7 @@ def _serving(stacks: Stacks, works: Mask, frames: _Frames) -> Iterator[tuple[int
     """The threads that serve, with their samples: those that ever wait for work, have a server's
     loop on the stack or call a model. Where there are none, all that are ready to run often."""
     lanes = [(lane, stacks.lane == lane) for lane in np.unique(stacks.lane[works]).tolist()]
-    serves = (frames.rests | frames.loops | (_callers(stacks.calls) >= 0))[stacks.call]
+    serves = (frames.rests | frames.loops | (frames.model_call >= 0))[stacks.call]
     ready = np.isin(stacks.state, (State.RUNNING, State.GIL))
     found = [(lane, mine) for lane, mine in lanes if serves[mine].any()]
     yield from found or [
@@ -109,9 +109,8 @@ def _stretches(times: Int64Array, works: Mask, usual: int) -> list[tuple[int, in
     ]
 
 
-def _model_calls(stacks: Stacks) -> list[int]:
+def _often(sampled: Int64Array) -> list[int]:
     """The calls within which models are called, by the samples inside."""
-    sampled = _callers(stacks.calls)[stacks.call]
     found, count = np.unique(sampled[sampled >= 0], return_counts=True)
     often = count.max(initial=0) / MOST_PLACES
     return [int(call) for call in found[count > often]]
@@ -123,11 +122,6 @@ def _callers(calls: Calls) -> Int64Array:
     for call in range(len(calls)):
         parent = int(calls.parent[call])
         if parent >= 0:
-            is_outermost = caller[parent] < 0 and _is_model(calls, call)
+            is_outermost = caller[parent] < 0 and runs_model(calls.place(call))
             caller[call] = parent if is_outermost else caller[parent]
     return caller
-
-
-def _is_model(calls: Calls, call: int) -> bool:
-    place = calls.place(call)
-    return place.file.endswith(MODEL_FILE) and place.function.endswith("call_impl")

@@ -14,14 +14,12 @@ from infprof.profiler.clock import now_ns
 from infprof.profiler.collectors import Facts, Target
 from infprof.profiler.launch import Sampling
 from infprof.profiler.outside.stretches import cut_into_stretches
-from infprof.profiler.probes.proc import ProcessTree
+from infprof.profiler.probes.proc import ProcessTree, environment_of
 from infprof.profiler.probes.sampler import Ended
 from infprof.profiler.recording import Note, Recording, Subject
 
 LOOK_S = 0.1
 """How often is looked whether the process is still there."""
-
-VISIBLE = b"CUDA_VISIBLE_DEVICES="
 
 FROM_OUTSIDE = {
     "requests": "from outside no request is seen, only what each thread does at a time",
@@ -71,7 +69,7 @@ def watch(pid: int, seconds: float, goes_on: Callable[[bool], bool] = bool) -> W
     except Ended as error:
         raise BadInput(str(error)) from None
     began, has_ended = now_ns(), False
-    sampling = Sampling(Target(pid, _visible_devices(pid), is_ours=False))
+    sampling = Sampling(Target(pid, environment_of(pid).get("CUDA_VISIBLE_DEVICES"), is_ours=False))
     try:
         while goes_on(now_ns() - began < seconds * 1e9):
             time.sleep(LOOK_S)
@@ -82,13 +80,3 @@ def watch(pid: int, seconds: float, goes_on: Callable[[bool], bool] = bool) -> W
         pass
     window_ns = now_ns() - began
     return Watched(sampling.stop(), window_ns, has_ended)
-
-
-def _visible_devices(pid: int) -> str | None:
-    """Of its environment this alone is read."""
-    try:
-        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return None
-    found = [one[len(VISIBLE) :] for one in variables if one.startswith(VISIBLE)]
-    return found[0].decode(errors="replace") if found else None

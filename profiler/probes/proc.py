@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from infprof.profiler.probes.quiet_files import names, read
@@ -59,6 +60,16 @@ def scheduled(proc: str, pid: int, thread: int) -> Scheduled | None:
     """CPU time and run-queue wait of one thread; ``None`` where the kernel does not count them."""
     fields = (read(f"{proc}/{pid}/task/{thread}/schedstat") or "").split()
     return Scheduled(int(fields[0]), int(fields[1])) if len(fields) >= 2 else None
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """With which the process was started; empty where that cannot be read."""
+    try:
+        text = Path(f"/proc/{pid}/environ").read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return {}
+    pairs = (entry.partition("=") for entry in text.split("\0"))
+    return {name: value for name, equals, value in pairs if equals}
 
 
 def numbers(text: str | None) -> dict[str, int]:
