@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from infprof import __version__
-from infprof.collection import no_collection
+from infprof.frugality import no_collection, one_thread
 
 
 class _Defaults:
@@ -135,8 +135,9 @@ def run(
         _serve(script, arguments, module)
     from infprof.profiler.launch import hold_signals
 
-    hold_signals()  # before numpy starts its threads
-    from infprof.running import run_and_report
+    hold_signals()  # before there are other threads
+    with one_thread():
+        from infprof.running import run_and_report
 
     entries = _use(tables)
     if call is not None:
@@ -194,7 +195,8 @@ def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> 
     from infprof.reading_ahead import reading_ahead
 
     with no_collection(), reading_ahead(file) as read:
-        from infprof.reporting import report_on
+        with one_thread():
+            from infprof.reporting import report_on
 
         _use(tables)
         report_on(file, read, out, as_json)
@@ -254,7 +256,8 @@ def attach(
     As in: infprof attach 4711 or infprof attach http://localhost:8000. Pages are read of vLLM,
     SGLang, TGI, Triton, TorchServe, KServe, BentoML and Ray Serve.
     """
-    from infprof.attaching import Wanted, attach_and_report
+    with one_thread():
+        from infprof.attaching import Wanted, attach_and_report
 
     source = context.get_parameter_source("duration")
     is_exact = load is None or source is not click.core.ParameterSource.DEFAULT

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infprof.frugality import one_thread
 from infprof.profiler.kineto.parting import boundary
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 LONG_BYTES = {".gz": 1 << 20, ".json": 16 << 20}
 """From this size on, by the file's ending, reading takes longer than to start a process: 0.2 s."""
 
-HEAD_START_BYTES = 24 << 20
-"""The other reads so much more than this one, whose imports take 0.2 s longer. Of 6 to 100 MB this
-was the quickest for a trace of 56 MB (two cores, medians of 11 runs side by side)."""
+HEAD_START_BYTES = 30 << 20
+"""The other reads so much more than this one, whose imports take 0.2 s longer. Of 6 to 100 MB 24 to
+36 were the quickest for a trace of 56 MB (two cores, medians of 15 runs side by side)."""
 
 OWN = "recording.json", "report.json"
 """These stand for a whole folder."""
@@ -110,10 +111,11 @@ def _together(process: subprocess.Popen[bytes], file: Path, until: int) -> Recor
 
 def read_for_another(name: str, until: int) -> None:
     """Writes the packed part to stdout. Any failure is silent: who waits for it meets it too."""
-    from infprof.profiler.kineto.packed import pack
-    from infprof.profiler.kineto.parts import read_part
-    from infprof.profiler.kineto.trace_file import WHOLE, Stretch
-    from infprof.progress import shown_on_terminal
+    with one_thread():
+        from infprof.profiler.kineto.packed import pack
+        from infprof.profiler.kineto.parts import read_part
+        from infprof.profiler.kineto.trace_file import WHOLE, Stretch
+        from infprof.progress import shown_on_terminal
 
     gc.disable()
     file = Path(name)

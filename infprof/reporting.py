@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from infprof.diagnosis import diagnose
-from infprof.profiler.recording import BadInput, Recording
+from infprof.profiler.recording import BadInput, Header, Recording
 from infprof.reports.as_text import print_report
 from infprof.reports.formats import formats, render_to
 from infprof.reports.report import Report
@@ -21,7 +21,7 @@ def report_on(file: Path, read: Callable[[], Recording], out: Path | None, as_js
     if out is not None and out.suffix.lstrip(".").lower() not in formats():
         known = ", ".join(f".{one}" for one in sorted(formats()))
         raise BadInput(f"{out}: no format for this ending; known are {known}")
-    catalog()  # imports the rules, while another process may read
+    _get_ready()
     report = diagnose(read())
     if out is not None:
         try:
@@ -35,6 +35,14 @@ def report_on(file: Path, read: Callable[[], Recording], out: Path | None, as_js
         say(f"\nReport: {out}")
     elif not as_json:
         say(f"\nNext: infprof report {file} -o report.html")
+
+
+def _get_ready() -> None:
+    """What would else be done later, now that another process may read: import the rules, and have
+    the models' validators made."""
+    catalog()
+    Header.model_rebuild()
+    Report.model_rebuild()
 
 
 def show(report: Report, as_json: bool, console: Console) -> None:

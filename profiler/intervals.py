@@ -35,8 +35,10 @@ def union(spans: Intervals) -> Intervals:
     keep = spans.end > spans.start
     if not keep.any():
         return EMPTY
-    order = np.argsort(spans.start[keep], kind="stable")
-    start, end = spans.start[keep][order], spans.end[keep][order]
+    start, end = spans.start[keep], spans.end[keep]
+    if (start[1:] < start[:-1]).any():
+        order = np.argsort(start, kind="stable")
+        start, end = start[order], end[order]
     reach = np.maximum.accumulate(end)
     first = np.concatenate(([True], start[1:] > reach[:-1]))
     last = np.concatenate((first[1:], [True]))

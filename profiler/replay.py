@@ -8,11 +8,9 @@ recorded wall; the others keep the least that the machine needs.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 
@@ -148,23 +146,22 @@ class _WorkInOrder:
         times: Int64Array,
     ) -> None:
         """``launched`` is without the host's delay."""
-        self._waits_before, self._chains = work.waits_before, chains
+        self._waits_before, self._unchanged, self._chains = work.waits_before, unchanged, chains
         self._launched, self._times = launched, times
-        self._pieces = zip(*unchanged, launched.tolist(), times.tolist(), strict=True)
         self.done = 0
         """How many pieces it went through."""
 
     def run(self, until: int, streams: _Streams, delays: list[int]) -> None:
         """Go on to this piece; ``delays`` are the host's after each wait so far."""
-        pieces, chains = islice(self._pieces, until - self.done), self._chains.get(self.done)
-        mine = slice(self.done, until)
+        chains, mine = self._chains.get(self.done), slice(self.done, until)
         self.done = until
+        launched, times = self._launched[mine], self._times[mine]
         if chains is None:
-            streams.run(pieces, delays)
-            return
-        deque(pieces, maxlen=0)
-        launched = np.array(delays)[self._waits_before[mine]] + self._launched[mine]
-        chains.run(launched, self._times[mine], streams.ended, streams.last)
+            changed = launched.tolist(), times.tolist()
+            streams.run(zip(*(one[mine] for one in self._unchanged), *changed, strict=True), delays)
+        else:
+            launched = np.array(delays)[self._waits_before[mine]] + launched
+            chains.run(launched, times, streams.ended, streams.last)
 
 
 class _Streams:

@@ -26,7 +26,10 @@ class Chains:
 
     order: npt.NDArray[np.intp]
     """Positions in the stretch."""
-    places: list[int]
+    begin: int
+    """The least place of a piece; together they take all from there on."""
+    places: Int64Array
+    """Counted from there."""
     lanes: list[int]
     firsts: npt.NDArray[np.intp]
     """Where each stream begins."""
@@ -50,22 +53,28 @@ class Chains:
         # a stream, or what follows nothing, begins anew: lifted above all that was before
         lift = np.cumsum(~self.follows) * (int(ahead.max()) - int(ahead.min()) + 1)
         ends = np.maximum.accumulate(ahead + lift) - lift + taken
-        for place, end in zip(self.places, ends.tolist(), strict=True):
-            ended[place] = end
+        by_place = np.empty_like(ends)
+        by_place[self.places] = ends
+        ended[self.begin : self.begin + len(ends)] = by_place.tolist()
         for lane, end in zip(self.lanes, np.maximum.reduceat(ends, self.firsts), strict=True):
             last[lane] = max(last[lane], int(end))
 
 
 def chains_of(work: Work, lane: npt.NDArray[np.int32], begin: int, end: int) -> Chains | None:
     """The stretch from ``begin`` to ``end`` of a request's work, whose streams are ``lane``;
-    ``None`` where it is short, or waits for something else within itself."""
+    ``None`` where it is short, has other requests' work in between, or waits for something else
+    within itself."""
     if end - begin < LEAST_PIECES:
         return None
     work, lane = Work(*(column[begin:end] for column in work)), lane[begin:end]
+    first = int(work.place.min())
+    if int(work.place.max()) - first >= len(work.place):
+        return None
     order = np.argsort(lane, kind="stable")
     position = np.empty(len(order), np.intp)  # of each piece in that order
     position[order] = np.arange(len(order))
-    before, told = (_within(work.place, of)[order] for of in (work.before, work.told))
+    position_of = np.argsort(work.place)
+    before, told = (_within(position_of, of - first)[order] for of in (work.before, work.told))
     follows = before != NONE
     expected = np.arange(len(order)) - 1
     if (told != NONE).any() or (position[before[follows]] != expected[follows]).any():
@@ -79,8 +88,8 @@ def chains_of(work: Work, lane: npt.NDArray[np.int32], begin: int, end: int) -> 
         *_waits(order, work.told[order] != NONE, work.told, work.after_told),
     ]
     return Chains(
-        order, work.place[order].tolist(), lane[order][is_first].tolist(), np.flatnonzero(is_first),
-        follows, np.where(follows, work.after_before[order], 0), waits,
+        order, first, work.place[order] - first, lane[order][is_first].tolist(),
+        np.flatnonzero(is_first), follows, np.where(follows, work.after_before[order], 0), waits,
     )  # fmt: skip
 
 
@@ -93,9 +102,7 @@ def _waits(
     return zip(numbers.tolist(), awaited[mine].tolist(), lag[mine].tolist(), strict=True)
 
 
-def _within(places: Int64Array, awaited: Int64Array) -> npt.NDArray[np.intp]:
-    """Which of a stretch's ``places`` each ``awaited`` one is; ``NONE`` for none of them."""
-    sorter = np.argsort(places)
-    found = np.searchsorted(places, awaited, sorter=sorter)
-    index = sorter[np.minimum(found, len(places) - 1)]
-    return np.where(places[index] == awaited, index, NONE)
+def _within(position_of: npt.NDArray[np.intp], places: Int64Array) -> npt.NDArray[np.intp]:
+    """The positions in a stretch of ``places`` counted from its least; ``NONE`` outside it."""
+    inside = (places >= 0) & (places < len(position_of))
+    return np.where(inside, position_of[np.where(inside, places, 0)], NONE)

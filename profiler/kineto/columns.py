@@ -26,6 +26,8 @@ from infprof.profiler.kineto.tables import Int32Array
 WINDOW = "PyTorch Profiler"
 """How the tracer names the stretches that it watched."""
 WINDOW_MARKS = ("Iteration Start: " + WINDOW, "Record Window End")
+OF_NO_USE = ("X", "s", "t", "f")
+"""Phases of complete events, which are taken elsewhere, and of arrows between them."""
 FRAME_PROCESSES = ("Spans", "Traces")
 ON_DEVICE, STREAMED = among(DEVICE_KINDS), among((*DEVICE_KINDS, Kind.SYNC))
 TELLING = ("aten::to", "aten::_to_copy", *TOLD_BY_ARGUMENTS)
@@ -54,7 +56,7 @@ class Columns:
         complete = [event for event in events if event.ph == "X"]
         self._add(complete)
         if len(complete) < len(events):
-            self._note([event for event in events if event.ph != "X"])
+            self._note([event for event in events if event.ph not in OF_NO_USE])
         if not self.names.keys().isdisjoint(WINDOW_MARKS):
             self._mark(complete)
 
@@ -132,7 +134,8 @@ class Columns:
         flags, shapes = np.zeros(len(args), np.int32), np.full(len(args), -1, np.int32)
         flags[rows] = np.where(np.array(recorded, np.bool_), Flag.AUTOGRAD, 0)
         telling = [self.names[one] for one in TELLING if one in self.names]
-        shapes[rows] = self.shapes.of(theirs, np.flatnonzero(np.isin(name[rows], telling)).tolist())
+        tells = self.names.among(name[rows], telling)
+        shapes[rows] = self.shapes.of(theirs, np.flatnonzero(tells).tolist())
         return flags, shapes
 
 

@@ -65,4 +65,4 @@ class Names(Table[str]):
     def part(self, column: Int32Array, kind: npt.NDArray[np.int8]) -> None:
         """Turn the operators in ``kind`` that are ranges by name into such, in place."""
         if self.ranges:
-            kind[(kind == Kind.OP) & np.isin(column, self.ranges)] = Kind.RANGE
+            kind[(kind == Kind.OP) & self.among(column, self.ranges)] = Kind.RANGE

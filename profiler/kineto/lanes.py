@@ -24,9 +24,9 @@ def id_of(value: Any) -> Id:
     return int(found[1]) if found else value if isinstance(value, str) else ""
 
 
-class _Ids(dict[str, Id]):
-    def __missing__(self, text: str) -> Id:
-        found = self[text] = id_of(text)
+class _Ids(dict[Id, Id]):
+    def __missing__(self, value: Id) -> Id:
+        found = self[value] = id_of(value)
         return found
 
 
@@ -76,15 +76,14 @@ class Lanes(Table[Key]):
 
     def _clean(self, values: list[Any], instead: list[Id] | None = None) -> list[Id]:
         """The values as ids; where one is ``None``, what may be told ``instead``."""
-        if set(map(type, values)) <= {int}:
+        types = set(map(type, values))
+        if types <= {int}:
             return values
+        if types <= {int, str}:
+            return list(map(self.ids.__getitem__, values))
         if instead is not None:
             values = [
                 other if value is None else value
                 for value, other in zip(values, instead, strict=True)
             ]
-        known = self.ids
-        return [
-            value if type(value) is int else known[value] if type(value) is str else id_of(value)
-            for value in values
-        ]
+        return list(map(id_of, values))

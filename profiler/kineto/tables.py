@@ -23,6 +23,12 @@ class Table(dict[Key, int]):
         """The numbers of these keys."""
         return np.array(list(map(self.__getitem__, keys)), np.int32)
 
+    def among(self, column: Int32Array, chosen: list[int]) -> npt.NDArray[np.bool_]:
+        """Where a column has one of these numbers; for short columns quicker than ``np.isin``."""
+        table = np.zeros(len(self), np.bool_)
+        table[chosen] = True
+        return table[column]
+
 
 def in_order_of_sight(column: Int32Array, count: int) -> tuple[Int32Array, list[int]]:
     """The column with its numbers (of ``count``) made anew, and the old ones by the new.
