@@ -25,7 +25,7 @@ from infprof.profiler.model_calls import ModelCalls
 from infprof.profiler.model_cycles import ModelCycles
 from infprof.profiler.phase import Phase
 from infprof.profiler.schedule import Plan
-from infprof.profiler.stack_sampler import StackSampler
+from infprof.profiler.stack_sampler import GENTLE_PACE, StackSampler
 from infprof.profiler.windows import Windows
 
 WRITE_NS = 100_000_000
@@ -77,6 +77,7 @@ class Session:
         self.joined = joining
         if joining:
             self.gate.stragglers.find()
+            self.sampler.pace = GENTLE_PACE
         annotate.send_marks_to(self.marks, self._flush)
         self._describe()
         self.entries.wrap_imported()

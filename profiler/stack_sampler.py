@@ -30,11 +30,16 @@ STARTING_NS = 50_000_000
 
 HURRIED_NS = 20_000_000
 
-PACE = ((500, 10_000_000), (600, 50_000_000), (20_000, 200_000_000))
+Pace = tuple[tuple[int, int], ...]
+
+PACE: Pace = ((500, 10_000_000), (600, 50_000_000), (20_000, 200_000_000))
 """From the first request on: up to so many samples, one each so many ns; then none. A sample makes
 a busy program hand over the interpreter and wake up again. That costs it 0.3 ms, but 1 to 5 ms in a
 virtual machine on a busy host: much at first, so that a run of a few seconds gets hundreds of
 samples, and 1 to 2 % of a longer one."""
+
+GENTLE_PACE: Pace = ((400, 25_000_000), (20_000, 200_000_000))
+"""For a server that has work for all its CPUs: enough for a window of 10 s."""
 
 LEARNT_TICKS, OUTSIDE_SHARE, SELDOM_NS = 100, 0.04, 1_000_000_000
 """A program that spent less than this part of its first samples outside of its models is sampled
@@ -50,6 +55,10 @@ ENOUGH_NS = 1_000_000_000
 """After the last sample: awake only to keep out of a compiler's sight."""
 
 SHORT_SWITCH = 1e-4
+
+ALONE_TICKS = 20
+"""One thread runs alone if in so many samples no other did. Where two compete, to hand over the
+interpreter after 0.1 ms cost a server 3 % of its CPU time."""
 
 MOST_MISSED = 200
 MOST_THREADS = 32
@@ -73,6 +82,7 @@ class StackSampler:
     ) -> None:
         """``lock`` guards ``calls``, which others add to."""
         self.calls, self.lock, self.on_tick = calls, lock, on_tick
+        self.pace = PACE
         self.serving = False
         """Set when the first request begins: from then on samples come faster."""
         self.in_a_hurry = True
@@ -90,8 +100,8 @@ class StackSampler:
         self._sampled_ns = self._kept_house_ns = 0
         self._outside, self._is_outside = 0, False
         """How many samples of ``ticks`` found a thread at work outside of any model; the last."""
-        self._active = 0
-        """Threads of the program that ran, or would have, at the last sample."""
+        self._since_rivals = ALONE_TICKS
+        """Samples since two threads of the program ran, or would have, at once."""
         self._ended: threading.Event | None = None
         """Set by our thread as its last act; ``None`` while there is none."""
 
@@ -126,7 +136,7 @@ class StackSampler:
         try:
             while True:
                 interval = self._interval()
-                self._ask_shortly(self.serving and self._active <= 1)
+                self._ask_shortly(self.serving and self._since_rivals >= ALONE_TICKS)
                 due += int(interval * self._random.uniform(0.6, 1.4))  # in step with nothing
                 pause = max(due - perf_counter_ns(), 0) / 1e9
                 if self._beats.wait(self._stopping.wait, pause):
@@ -156,7 +166,7 @@ class StackSampler:
             return HURRIED_NS if self.in_a_hurry else STARTING_NS
         if self.ticks > LEARNT_TICKS and self._outside < OUTSIDE_SHARE * self.ticks:
             return SELDOM_NS
-        return next((interval for ticks, interval in PACE if self.ticks < ticks), ENOUGH_NS)
+        return next((interval for ticks, interval in self.pace if self.ticks < ticks), ENOUGH_NS)
 
     def _tick(self, due: int, interval: int) -> int:
         """Take one sample, once for each time it was due; returns when it was due last."""
@@ -202,8 +212,8 @@ class StackSampler:
             works = (wants or state != LOCK) and not is_ours(file)
             self._is_outside |= works and not self.calls.in_model(call)
             found.append((thread.native_id, call, state))
-        self._active = active
-        if wanting and (contended or self._active == 1):
+        self._since_rivals = 0 if active > 1 else self._since_rivals + 1
+        if wanting and (contended or active == 1):
             # one of those had the interpreter until we asked for it; one alone waits only for us
             owner = self._random.choice(wanting)
             for place in wanting:

@@ -121,6 +121,27 @@ def test_a_switch_interval_of_the_programs_own_is_kept(tmp_path: Path) -> None:
         sys.setswitchinterval(usual)
 
 
+@pytest.mark.parametrize(("rivals", "in_a_hurry"), [(1, True), (2, False)])
+def test_only_a_thread_that_runs_alone_is_interrupted_in_a_hurry(
+    rivals: int, in_a_hurry: bool, tmp_path: Path
+) -> None:
+    over, seen = threading.Event(), list[float]()
+
+    def spin() -> None:
+        while not over.is_set():
+            sum(range(1000))
+
+    threads = [threading.Thread(target=spin) for _ in range(rivals)]
+    for thread in threads:
+        thread.start()
+    with sampling(tmp_path, lambda: seen.append(sys.getswitchinterval())):
+        pass
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert (seen[-1] < 0.001) is in_a_hurry
+
+
 def test_a_failure_is_noted_and_ends_the_sampling(tmp_path: Path) -> None:
     def fail() -> None:
         raise ZeroDivisionError("ours")

@@ -23,7 +23,7 @@ LONGEST = 8192
 MOST_SECONDS, MOST_BYTES = 3600.0, 4 << 30
 """Of one recording."""
 
-ATTACHED = Plan(warmup=0, plain=10, window=5, windows=5)
+ATTACHED = Plan(warmup=0, plain=10, window=4, windows=3)
 """A program that runs already has no cold request, and is warm."""
 
 LIMITS = {
