@@ -22,7 +22,7 @@ from infprof.profiler import request
 from infprof.profiler.call_tree import is_user, name_of
 from infprof.profiler.compilers import is_imported
 from infprof.profiler.marks import RANGE, keys, this_thread
-from infprof.profiler.web.hand_over import handing_over
+from infprof.profiler.web.wrappers import WRAPPERS
 from infprof.profiler.wrapping import hide_own_frame, wrap
 
 LEAST_NS = 50_000
@@ -88,8 +88,8 @@ class EntryPoints:
         try:
             if stage == "request":
                 wrapped = wrap(original, lambda: request.request(entry))
-            elif stage == "hand-over":
-                wrapped = handing_over(original)
+            elif stage in WRAPPERS:
+                wrapped = WRAPPERS[stage](original)
             else:
                 wrapped = self._timed(original, entry, stage)
                 if inspect.ismodule(owner) and not inspect.isfunction(original):

@@ -7,6 +7,7 @@ call delays it, so it makes up for the samples that it missed: they show where t
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import threading
@@ -93,6 +94,8 @@ class StackSampler:
         self._rows = array("q")
         self._beats = Beats(folder)
         self._states = ThreadStates()
+        self._worked_ns = dict[int, int]()
+        """CPU time of threads that competed for the interpreter, when they last did."""
         self._usual_switch: float | None = None
         """What the program's switch interval was before ours."""
         self._random = random.Random(0)  # the program's own random numbers stay as they are
@@ -203,7 +206,8 @@ class StackSampler:
         self._is_outside = False
         found, wanting, active = list[tuple[int, int, int]](), list[int](), 0
         for thread, file, stack in program_stacks():
-            state = self._states.of(thread.native_id)
+            native = native_id(thread)
+            state = self._states.of(native)
             wants = state == LOCK and not waits_in(file)
             if wants:
                 wanting.append(len(found))
@@ -211,15 +215,27 @@ class StackSampler:
             call = self.calls.add_stack(stack)
             works = (wants or state != LOCK) and not is_ours(file)
             self._is_outside |= works and not self.calls.in_model(call)
-            found.append((thread.native_id, call, state))
+            found.append((native, call, state))
         self._since_rivals = 0 if active > 1 else self._since_rivals + 1
         if wanting and (contended or active == 1):
             # one of those had the interpreter until we asked for it; one alone waits only for us
-            owner = self._random.choice(wanting)
+            owner = self._owner([found[place][0] for place in wanting])
             for place in wanting:
                 native, call, _ = found[place]
-                found[place] = native, call, RUNNING if place == owner else GIL
+                found[place] = native, call, RUNNING if native == owner else GIL
         return found
+
+    def _owner(self, wanting: list[int]) -> int:
+        """Which of these threads had the interpreter: by chance, in the proportion of the CPU time
+        that they used since they were looked at."""
+        if len(wanting) == 1:
+            return wanting[0]
+        now = {thread: self._states.worked_ns(thread) for thread in wanting}
+        used = [now[thread] - self._worked_ns.get(thread, now[thread]) for thread in wanting]
+        self._worked_ns.update(now)
+        if not any(used):
+            return self._random.choice(wanting)
+        return self._random.choices(wanting, used)[0]
 
     def _flush(self) -> None:
         with self.lock:
@@ -242,6 +258,14 @@ def program_stacks() -> list[tuple[Any, str, Stack]]:
         if ident != own and thread is not None and not thread.name.startswith("infprof"):
             found.append((thread, frame.f_code.co_filename, stack_of(frame)))
     return found
+
+
+def native_id(thread: threading.Thread) -> int:
+    """The kernel's number of a thread. In a forked child ``Thread.native_id`` of the thread that
+    forked, now the main one, is still what it was in the parent."""
+    if thread is threading.main_thread():
+        return os.getpid()
+    return thread.native_id or 0
 
 
 def waits_in(file: str) -> bool:

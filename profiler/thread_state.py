@@ -50,12 +50,20 @@ class ThreadStates:
 
     def of(self, thread: int) -> int:
         """State of the thread with this kernel id; ``UNKNOWN`` where the kernel does not tell."""
-        file = self._open(b"/proc/self/task/%d/syscall" % thread, os.O_RDONLY | os.O_CLOEXEC)
+        return state_in(self._told(thread, b"syscall"))
+
+    def worked_ns(self, thread: int) -> int:
+        """For how long it had a CPU so far; 0 where the kernel does not tell."""
+        words = self._told(thread, b"schedstat").split()
+        return int(words[0]) if words else 0
+
+    def _told(self, thread: int, name: bytes) -> bytes:
+        file = self._open(b"/proc/self/task/%d/%b" % (thread, name), os.O_RDONLY | os.O_CLOEXEC)
         if file < 0:
-            return UNKNOWN
+            return b""
         size = self._read(file, self._text, len(self._text))
         self._close(file)
-        return state_in(self._text.raw[:size]) if size > 0 else UNKNOWN
+        return self._text.raw[:size] if size > 0 else b""
 
 
 def state_in(text: bytes) -> int:

@@ -9,7 +9,16 @@ import numpy.typing as npt
 
 from infprof.profiler import names
 from infprof.profiler.events import STAGES, Kind
-from infprof.profiler.intervals import Intervals, clip, intersect, length, subtract, union
+from infprof.profiler.intervals import (
+    Intervals,
+    clip,
+    holds,
+    intersect,
+    intervals,
+    length,
+    subtract,
+    union,
+)
 from infprof.profiler.timeline import Request, Rows
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence
@@ -63,8 +72,16 @@ def _could_be_waited_for(evidence: Evidence, rows: Rows) -> Mask:
         working = evidence.timeline.of(Kind.OP, Kind.CALL)
         return np.isin(events.lane[rows], events.lane[working]) | (not len(working))
     place = np.searchsorted(evidence.covered.start, events.start_ns[rows], side="right") - 1
-    contained = events.end_ns[rows] <= evidence.covered.end[place]
-    return contained | np.isin(events.lane[rows], [lane for lane in serving if lane is not None])
+    found: Mask = events.end_ns[rows] <= evidence.covered.end[place]
+    for lane in serving - {None}:  # between its requests a thread waits for the next one
+        mine = events.lane[rows] == lane
+        found[mine] = holds(_requests_of(evidence, lane), events.start_ns[rows[mine]])
+    return found
+
+
+def _requests_of(evidence: Evidence, lane: int | None) -> Intervals:
+    requests = [one.request for one in evidence.breakdown.requests if one.request.lane == lane]
+    return union(intervals([one.start_ns for one in requests], [one.end_ns for one in requests]))
 
 
 def not_hidden_by_model(evidence: Evidence, spans: Intervals) -> Intervals:

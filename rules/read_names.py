@@ -30,6 +30,11 @@ def names_a_line(name: str) -> bool:
     return found is not None and found["place"] is not None
 
 
+def sends(name: str) -> bool:
+    """Whether a wrapped call is no read: an answer on its way to a client."""
+    return (entry_of(name) or "").endswith(".sendall")
+
+
 def reported_elsewhere(name: str, stage: str | None) -> bool:
     """Loading a model and decoding media have rules of their own (the place says neither)."""
     return bool(LOADS.search(name)) or decodes(name, stage)

@@ -8,12 +8,12 @@ from infprof.profiler.intervals import intersect, union
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence
 from infprof.rules.host_time import named_rows
-from infprof.rules.read_names import entry_of, reported_elsewhere
+from infprof.rules.read_names import entry_of, reported_elsewhere, sends
 
 
 def read_rows(evidence: Evidence) -> Rows:
     """The reads one by one. A range that the program put around several counts as those."""
-    whole = named_rows(evidence, lambda name, stage: stage == "io")
+    whole = named_rows(evidence, lambda name, stage: stage == "io" and not sends(name))
     wrapped = named_rows(evidence, lambda name, stage: stage == "io" and bool(entry_of(name)))
     for row in whole.tolist():
         inner = _inside(evidence, wrapped, row)

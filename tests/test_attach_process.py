@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from infprof.profiler.probes.py_spy import find
+from tests.agents import listens
 from tests.metrics_pages import showing, vllm
 from tests.servers.load import Load
 
@@ -36,6 +37,7 @@ def server(*words: str, agent: bool = False) -> Iterator[tuple[subprocess.Popen[
     with subprocess.Popen(
         opted_in if agent else command,
         cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # in each thread that computes
     ) as process:  # fmt: skip
         try:
             assert process.stdout is not None
@@ -111,7 +113,7 @@ def test_a_server_that_has_nothing_to_do_is_not_judged(tmp_path: Path) -> None:
     with server("threads", "decode") as (process, port):
         with Load(port, 1) as load:
             until(lambda: load.answers > 0)
-        until(lambda: len(os.listdir(f"/proc/{process.pid}/task")) < 3)
+        until(lambda: len(os.listdir(f"/proc/{process.pid}/task")) < 2)
         done = attach(process.pid, tmp_path / "out", "1")
         done.communicate(timeout=60)
     report = json.loads((tmp_path / "out" / "report.json").read_text())
@@ -132,7 +134,7 @@ def test_killed_at_any_moment_it_leaves_the_target_as_it_was(tmp_path: Path) -> 
     with server("threads", "decode") as (process, port):
         with Load(port, 1) as load:
             until(lambda: load.answers > 0)
-        until(lambda: len(os.listdir(f"/proc/{process.pid}/task")) < 3)
+        until(lambda: len(os.listdir(f"/proc/{process.pid}/task")) < 2)
         before = states_of(process.pid)
         for moment in (0.3, 0.9, 1.5):
             watching = attach(process.pid, tmp_path / f"{moment}", "30")
@@ -208,14 +210,39 @@ def test_a_process_and_an_address_make_one_report(tmp_path: Path) -> None:
     assert decoding["saving"]["basis"] == "none" and "server's threads" in decoding["why"]
 
 
+def listener(pid: int) -> int:
+    """The process with an agent that serves: a launcher's first worker."""
+    children = [
+        int(child)
+        for file in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in file.read_text().split()
+    ]
+    until(lambda: any(map(listens, children or [pid])))
+    return next(filter(listens, children or [pid]))
+
+
 @needs
-def test_with_an_agent_stages_are_exact_and_operators_known(tmp_path: Path) -> None:
-    with server("threads", "decode", agent=True) as (process, port), Load(port, 1) as load:
+@pytest.mark.parametrize(
+    ("words", "clients", "first", "place"),
+    [
+        (("threads", "decode"), 1, "cpu-image-decode", "decode_picture (model.py:"),
+        (("threads", "json"), 1, "text-serialization", "write_much (model.py:"),
+        (("asynchronous", "sleep"), 2, "blocking-coroutine", "ask_the_store (asynchronous.py:"),
+        (("prefork", "decode"), 3, "cpu-image-decode", "decode_picture (model.py:"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
+)
+def test_with_an_agent_stages_are_exact_and_operators_known(
+    words: tuple[str, ...], clients: int, first: str, place: str, tmp_path: Path
+) -> None:
+    """None of these servers marks its requests."""
+    with server(*words, agent=True) as (process, port), Load(port, clients) as load:
         until(lambda: load.answers > 5)
-        done = attach(process.pid, tmp_path / "out")
+        done = attach(listener(process.pid), tmp_path / "out")
         _, errors = done.communicate(timeout=60)
         assert done.returncode == 0, errors
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["quality"]["basis"] == "occupancy" and report["latency"]["requests"] > 5
-    assert report["findings"][0]["rule"] == "cpu-image-decode"
+    assert report["findings"][0]["rule"] == first, report["verdict"]
+    assert place in report["findings"][0]["where"][0]["name"]
     assert "ops" not in report["missing"]

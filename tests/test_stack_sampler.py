@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ import pytest
 from infprof.profiler import stack_sampler
 from infprof.profiler.call_tree import open_tree
 from infprof.profiler.session_files import SampledStacks, read_stacks
-from infprof.profiler.stack_sampler import StackSampler
+from infprof.profiler.stack_sampler import StackSampler, native_id
 from infprof.profiler.stacks import State
 
 
@@ -140,6 +141,34 @@ def test_only_a_thread_that_runs_alone_is_interrupted_in_a_hurry(
     for thread in threads:
         thread.join()
     assert (seen[-1] < 0.001) is in_a_hurry
+
+
+def test_who_used_the_cpu_had_the_interpreter(tmp_path: Path) -> None:
+    sampler = StackSampler(tmp_path, open_tree(tmp_path), threading.Lock(), lambda: None)
+    used = {1: 0, 2: 0}
+    setattr(sampler._states, "worked_ns", used.__getitem__)  # noqa: B010
+    assert sampler._owner([2]) == 2
+    assert {sampler._owner([1, 2]) for _ in range(50)} == {1, 2}  # nothing tells
+    owners = []
+    for _ in range(50):
+        used[2] += 1000
+        owners.append(sampler._owner([1, 2]))
+    assert owners == [2] * 50
+    sampler.stop()
+
+
+def test_a_forked_childs_main_thread_has_the_kernels_new_number() -> None:
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        with os.fdopen(write, "w") as told:
+            told.write(f"{native_id(threading.current_thread())} {threading.get_native_id()}")
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as heard:
+        known, kernels = heard.read().split()
+    os.waitpid(child, 0)
+    assert known == kernels == str(child)
 
 
 def test_a_failure_is_noted_and_ends_the_sampling(tmp_path: Path) -> None:

@@ -108,3 +108,12 @@ def test_a_thread_that_is_gone_and_no_file_left_open() -> None:
     assert states.of(1 << 30) == UNKNOWN
     states.of(threading.get_native_id())
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_who_works_uses_cpu_time() -> None:
+    states, own = ThreadStates(), threading.get_native_id()
+    before, deadline = states.worked_ns(own), time.monotonic() + 20
+    if before:  # the kernel tells
+        while states.worked_ns(own) < before + 5_000_000:
+            assert time.monotonic() < deadline
+    assert states.worked_ns(2**22 + 7) == 0

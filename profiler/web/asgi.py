@@ -7,7 +7,7 @@ from typing import Any
 
 from infprof.profiler.request import is_open, serving
 from infprof.profiler.web.arrival import waited_since
-from infprof.profiler.web.exchange import FAILS, Exchange
+from infprof.profiler.web.exchange import FAILS, Exchange, current
 from infprof.profiler.web.options import Options
 from infprof.profiler.web.server_timing import HEADER, header_value
 from infprof.profiler.web.steps import Steps, watch_tasks
@@ -39,11 +39,18 @@ class ASGIMiddleware:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http" or not (self.options.may_tell or serving()) or is_open():
+        if scope["type"] != "http" or not (self.options.may_tell or serving()):
             await self.app(scope, receive, send)
             return
-        header = _Headers(scope)
+        header, under_way = _Headers(scope), current()
         tells = self.options.tells(header)
+        if under_way is not None:
+            under_way.came(waited_since(self.options.arrival(header)))
+            if tells:
+                under_way.heard, send = [], _Sender(under_way, send)
+        if is_open():
+            await self.app(scope, receive, send)
+            return
         if not tells and serving() is None:
             await self.app(scope, receive, send)
             return

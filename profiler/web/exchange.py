@@ -53,6 +53,13 @@ class Exchange(request):
         self.waited("before the server", self._start, arrived)
         self.waited("event loop", arrived, now)
 
+    def came(self, ago_ns: int) -> None:
+        """It reached who stands before the server so long ago, as is known only now."""
+        arrived = perf_counter_ns() - ago_ns
+        if ago_ns and arrived < self._start:
+            self.waited("before the server", arrived, self._start)
+            self._start = arrived
+
     def end(self, failed: bool) -> None:
         """The last byte has gone, or never will. Only the first call counts."""
         if not self.is_open:

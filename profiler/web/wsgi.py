@@ -7,7 +7,7 @@ from typing import Any
 
 from infprof.profiler.request import is_open, serving
 from infprof.profiler.web.arrival import waited_since
-from infprof.profiler.web.exchange import FAILS, Exchange
+from infprof.profiler.web.exchange import FAILS, Exchange, current
 from infprof.profiler.web.options import Options
 from infprof.profiler.web.server_timing import HEADER, header_value
 from infprof.profiler.wrapping import hide_own_frame
@@ -35,10 +35,16 @@ class WSGIMiddleware:
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""
-        if not (self.options.may_tell or serving()) or is_open():
+        if not (self.options.may_tell or serving()):
             return self.app(environ, start_response)
-        header = _Headers(environ)
+        header, under_way = _Headers(environ), current()
         tells = self.options.tells(header)
+        if under_way is not None:
+            under_way.came(waited_since(self.options.arrival(header)))
+            if tells:
+                under_way.heard, start_response = [], _Starter(under_way, start_response)
+        if is_open():
+            return self.app(environ, start_response)
         if not tells and serving() is None:
             return self.app(environ, start_response)
         exchange = Exchange(environ.get("REQUEST_METHOD"))

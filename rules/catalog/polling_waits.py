@@ -32,7 +32,7 @@ import numpy as np
 
 from infprof.profiler.timeline import Rows
 from infprof.rules.engine import GATE_SHARE
-from infprof.rules.event_loops import in_coroutine, keeps_others_waiting
+from infprof.rules.event_loops import in_coroutine, keeps_others_waiting, lanes_of
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.host_code import Mask, places, require_samples, samples_of
@@ -94,8 +94,10 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     rows = named_rows(evidence, is_sleep)
     sleeping = samples_of(evidence, leaves=("python.sleep",))
     rest = unrecorded(evidence, sleeping)
-    if keeps_others_waiting(evidence):
-        rest &= ~in_coroutine(evidence)  # blocking-coroutine's case
+    if keeps_others_waiting(evidence):  # then those in coroutines are blocking-coroutine's case
+        blocking = in_coroutine(evidence) & sleeping
+        rows = rows[~np.isin(evidence.timeline.events.lane[rows], lanes_of(evidence, blocking))]
+        rest &= ~blocking
     if not len(rows) and not rest.any():
         if evidence.lacks("stacks"):
             require_named_host(evidence, "a sleep")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from infprof.profiler.outside.stretches import cut_into_stretches
 from infprof.profiler.recording import Recording
+from infprof.profiler.stints import Stints
 from infprof.rules.finding import Finding, Outcome
 from tests.build import recording
 from tests.rules.judge import verdict_of
@@ -62,6 +65,32 @@ def test_where_nobody_waits_nobody_is_kept_waiting() -> None:
     assert found_in(alone) is None
     header = alone.header.model_copy(update={"settings": {"loop_tasks": 8.0}})
     assert found_in(replace(alone, header=header)) is not None
+
+
+def test_requests_that_waited_for_the_loop_were_kept_waiting() -> None:
+    """As a middleware saw them; what it wrapped of the sleep is then no fixed sleep's finding."""
+    text = f"""
+        main: 0-1000 request plain
+        main: 0-600 stack 60 !sleep {HANDLER} > app.py:30:ask_the_store
+        main: 600-1000 stack 40 {HANDLER}
+        main: 0-600 range python:time.sleep in ask_the_store (app.py:30)
+        main: 500-2000 request plain
+        main: 1000-2000 stack 100 {HANDLER}
+    """
+    waits = [
+        (1, 0, 10**6, 0, ""),
+        (2, 500_000, 10**6, 0, "event loop"),
+        (2, 10**6, 2 * 10**6, 0, ""),
+    ]
+    one = recording(text)
+    one = replace(
+        one,
+        requests=replace(one.requests, number=np.array([1, 2])),
+        stints=Stints.from_rows(waits),
+    )
+    finding = found_in(one)
+    assert finding is not None and finding.where[0].name == "ask_the_store (app.py:30)"
+    assert verdict_of("polling-waits", one).outcome is Outcome.CLEAR
 
 
 def test_few_samples_tell_nothing() -> None:

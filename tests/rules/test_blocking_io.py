@@ -41,6 +41,27 @@ def test_a_lone_read_can_only_be_hidden() -> None:
     compile(finding.fix.code, "fix", "exec")
 
 
+def test_an_answer_on_its_way_is_no_read() -> None:
+    text = """
+        main: 0-100 request
+        main: 0-40 range io:socket.sendall in do_GET (serve.py:8)
+        main: 40-100 op aten::linear
+    """
+    assert verdict_of(RULE, recording(text, gpus=())).outcome is Outcome.CLEAR
+
+
+def test_between_its_requests_a_thread_waits_for_the_next_one() -> None:
+    """Also while another thread serves one."""
+    text = """
+        main: 0-100 request plain
+        main: 0-100 op aten::linear
+        main: 100-400 range io:socket.recv_into in library code
+        t2: 90-300 request plain
+        t2: 90-300 op aten::linear
+    """
+    assert verdict_of(RULE, recording(text, gpus=())).outcome is Outcome.CLEAR
+
+
 def test_one_slow_read_among_quick_ones_can_only_be_hidden() -> None:
     text = """
         main: 0-100 request

@@ -10,7 +10,6 @@ from multiprocessing import get_context
 
 import torch
 
-import infprof
 from tests.servers.model import count_words, decode_picture, predict, write_much
 
 PLANTED = sys.argv[1]
@@ -42,8 +41,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Serve."""
-        with infprof.request():
-            body = answer()
+        body = answer()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -1,0 +1,162 @@
+"""What web servers and frameworks call for each request, wrapped: so it is one of ours unmarked.
+
+By the words of ``entry_points.json``. Whatever wrapper comes first begins the request, and those
+within leave it alone; the program's own middleware among them still has its say (``Options``).
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from infprof.profiler.request import is_open, serving
+from infprof.profiler.web.asgi import ASGIMiddleware, Message, Receive, Send
+from infprof.profiler.web.exchange import Exchange
+from infprof.profiler.web.hand_over import handing_over
+from infprof.profiler.web.wsgi import Environ, WSGIMiddleware
+from infprof.profiler.wrapping import hide_own_frame
+
+Original = Callable[..., Any]
+
+
+def _asgi(original: Original) -> Original:
+    """An application's ``__call__``."""
+
+    @functools.wraps(original)
+    async def call(app: Any, scope: Message, receive: Receive, send: Send) -> None:
+        try:
+            await ASGIMiddleware(functools.partial(original, app))(scope, receive, send)
+        except BaseException as error:
+            hide_own_frame(error)
+            raise
+
+    return call
+
+
+def _runs_asgi(original: Original) -> Original:
+    """A server's method that is given the application."""
+
+    @functools.wraps(original)
+    async def call(server: Any, app: Any) -> Any:
+        return await original(server, ASGIMiddleware(app))
+
+    return call
+
+
+def _wsgi(original: Original) -> Original:
+    """An application's ``__call__``."""
+
+    @functools.wraps(original)
+    def call(app: Any, environ: Environ, start_response: Original) -> Any:
+        try:
+            return WSGIMiddleware(functools.partial(original, app))(environ, start_response)
+        except BaseException as error:
+            hide_own_frame(error)
+            raise
+
+    return call
+
+
+def _runs_wsgi(original: Original) -> Original:
+    """A server's method that is given the application."""
+
+    @functools.wraps(original)
+    def call(server: Any, app: Any) -> Any:
+        try:
+            return original(server, WSGIMiddleware(app))
+        except BaseException as error:
+            hide_own_frame(error)
+            raise
+
+    return call
+
+
+def _answers(original: Original) -> Original:
+    """A server's method that answers a request that it has read: one of its arguments."""
+
+    @functools.wraps(original)
+    def call(*given: Any, **named: Any) -> Any:
+        try:
+            if serving() is None or is_open():
+                return original(*given, **named)
+            with _exchange(next((one.method for one in given if hasattr(one, "method")), None)):
+                return original(*given, **named)
+        except BaseException as error:
+            hide_own_frame(error)
+            raise
+
+    return call
+
+
+@contextmanager
+def _exchange(method: object) -> Iterator[None]:
+    exchange = Exchange(method)
+    exchange.begin()
+    exchange.resume()
+    try:
+        yield
+    except BaseException:
+        exchange.end(failed=True)
+        raise
+    exchange.end(failed=False)
+
+
+class _Read(threading.local):
+    will_end = False
+    """Whether this thread is within ``handle_one_request``; servers may do without it."""
+    exchange: Exchange | None = None
+    """Of the request that it has read and not answered yet."""
+
+
+_read = _Read()
+
+
+def _has_read(original: Original) -> Original:
+    """The standard library's ``parse_request``: before it the server waits for the request."""
+
+    @functools.wraps(original)
+    def call(handler: Any) -> Any:
+        is_sound = original(handler)
+        if is_sound and _read.will_end and serving() is not None and not is_open():
+            _read.exchange = Exchange(handler.command)
+            _read.exchange.begin()
+            _read.exchange.resume()
+        return is_sound
+
+    return call
+
+
+def _has_answered(original: Original) -> Original:
+    """The standard library's ``handle_one_request``."""
+
+    @functools.wraps(original)
+    def call(handler: Any) -> Any:
+        _read.will_end = failed = True
+        try:
+            result = original(handler)
+            failed = False
+        except BaseException as error:
+            hide_own_frame(error)
+            raise
+        finally:
+            exchange, _read.exchange, _read.will_end = _read.exchange, None, False
+            if exchange is not None:
+                exchange.end(failed)
+        return result
+
+    return call
+
+
+WRAPPERS: dict[str, Callable[[Original], Original]] = {
+    "hand-over": handing_over,
+    "ASGI": _asgi,
+    "runs ASGI": _runs_asgi,
+    "WSGI": _wsgi,
+    "runs WSGI": _runs_wsgi,
+    "answers": _answers,
+    "has read": _has_read,
+    "has answered": _has_answered,
+}

@@ -1,0 +1,195 @@
+"""Requests of servers that nobody marked: found by what servers call for each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import TCPServer
+from types import SimpleNamespace
+from typing import Any
+from wsgiref.simple_server import make_server
+
+import pytest
+
+from infprof import ASGIMiddleware, WSGIMiddleware
+from infprof.profiler.request import is_open
+from infprof.profiler.web.exchange import current
+from infprof.profiler.web.wrappers import WRAPPERS
+from tests.recorded import recorded
+from tests.test_asgi import START, body, get
+from tests.test_wsgi import Silent, hello
+from tests.test_wsgi import get as get_wsgi
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers each GET, over one connection as long as the client likes."""
+
+    protocol_version = "HTTP/1.1"
+    seen: list[bool] = []
+
+    def do_GET(self) -> None:  # noqa: N802
+        self.seen.append(is_open())
+        if self.path == "/broken":
+            raise ZeroDivisionError
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextmanager
+def served(server: TCPServer) -> Iterator[int]:
+    with server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+class Quiet(ThreadingHTTPServer):
+    daemon_threads = False  # its threads are waited for
+
+    def handle_error(self, *_: object) -> None: ...
+
+
+def test_the_standard_librarys_server(tmp_path: Path) -> None:
+    """The time in which it waits for the client's next request is none of any request."""
+    Handler.seen = []
+    with recorded(tmp_path) as made, served(Quiet(("127.0.0.1", 0), Handler)) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        asked = list[int]()
+        for _ in range(3):
+            asked.append(time.perf_counter_ns())
+            connection.request("GET", "/")
+            assert connection.getresponse().read() == b"ok"
+        connection.request("GET", "/broken")
+        with pytest.raises(http.client.RemoteDisconnected):
+            connection.getresponse()
+        connection.close()
+    requests = made.done.requests
+    assert Handler.seen == [True] * 4 and not is_open()
+    assert requests.failed.tolist() == [False] * 3 + [True]
+    assert all(start > since for start, since in zip(requests.start_ns, asked, strict=False))
+    assert (requests.start_ns[1:] >= requests.end_ns[:-1]).all()
+
+
+def test_a_wsgi_server(tmp_path: Path) -> None:
+    with recorded(tmp_path) as made:
+        server: Any = make_server("127.0.0.1", 0, hello, handler_class=Silent)
+        with served(server) as port:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", "/")
+            assert connection.getresponse().read() == b"hello"
+            connection.close()
+    assert len(made.done.requests) == 1 and not made.done.requests.failed.any()
+
+
+def test_a_server_is_left_alone_while_nothing_records() -> None:
+    def answer(worker: object, request: object) -> object:
+        assert not is_open()
+        return request
+
+    given = SimpleNamespace(method="GET")
+    assert WRAPPERS["answers"](answer)(None, given) is given
+
+
+def test_a_method_that_answers(tmp_path: Path) -> None:
+    def answer(worker: object, request: object) -> None:
+        assert is_open()
+        if worker is None:
+            raise KeyError("theirs")
+
+    wrapped = WRAPPERS["answers"](answer)
+    with recorded(tmp_path) as made:
+        wrapped(1, SimpleNamespace(method="GET"))
+        with pytest.raises(KeyError) as error:
+            wrapped(None, object())
+    assert made.done.requests.failed.tolist() == [False, True]
+    shown = [one.name for one in traceback.extract_tb(error.value.__traceback__)]
+    assert shown[-1] == "answer" and "_exchange" not in shown
+
+
+class Framework:
+    """As in frameworks whose applications are called."""
+
+    def __init__(self, application: Callable[..., Any]) -> None:
+        self.application = application
+
+    async def asgi(self, *given: Any) -> None:
+        await self.application(*given)
+
+    def wsgi(self, *given: Any) -> Iterable[bytes]:
+        pieces: Iterable[bytes] = self.application(*given)
+        return pieces
+
+
+def test_an_applications_own_middleware_still_has_its_say(tmp_path: Path) -> None:
+    """It tells its timing, and since when a request had waited; the request is counted once."""
+    outer = WRAPPERS["ASGI"](Framework.asgi)
+    options: Any = {"server_timing": True, "queue_header": "X-Start"}
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        assert current() is not None
+        await send(START)
+        await send(body(b"hello"))
+
+    app = Framework(ASGIMiddleware(answer, **options))
+    since = f"t={time.time() - 1:.6f}".encode()
+
+    async def serve(*given: Any) -> None:
+        await outer(app, *given)
+
+    with recorded(tmp_path) as made:
+        sent = asyncio.run(get(serve, {"headers": [(b"x-start", since)]}))
+    assert b"total;dur=" in dict(sent[0]["headers"])[b"server-timing"]
+    (wall,) = (made.done.requests.end_ns - made.done.requests.start_ns).tolist()
+    assert 1e9 <= wall < 60e9
+
+
+def test_of_wsgi_too(tmp_path: Path) -> None:
+    outer = WRAPPERS["WSGI"](Framework.wsgi)
+    app = Framework(WSGIMiddleware(hello, server_timing=True, queue_header="X-Start"))
+
+    def serve(*given: Any) -> Any:
+        return outer(app, *given)
+
+    with recorded(tmp_path) as made:
+        started, text = get_wsgi(serve, {"HTTP_X_START": f"t={time.time() - 1:.6f}"})
+    assert text == b"hello" and "total;dur=" in dict(started[0][1])["Server-Timing"]
+    (wall,) = (made.done.requests.end_ns - made.done.requests.start_ns).tolist()
+    assert 1e9 <= wall < 60e9
+
+
+def test_a_server_that_runs_applications(tmp_path: Path) -> None:
+    async def run(server: object, app: Any) -> Any:
+        return await get(app)
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        assert current() is not None
+        await send(START)
+        await send(body(b"hello"))
+
+    with recorded(tmp_path) as made:
+        sent = asyncio.run(WRAPPERS["runs ASGI"](run)(None, answer))
+    assert sent[1]["body"] == b"hello" and len(made.done.requests) == 1
+
+
+def test_failures_pass_as_they_are(tmp_path: Path) -> None:
+    async def fail(app: object, *given: Any) -> None:
+        raise LookupError("theirs")
+
+    with recorded(tmp_path) as made, pytest.raises(LookupError):
+        asyncio.run(get(lambda *given: WRAPPERS["ASGI"](fail)(None, *given)))
+    assert made.done.requests.failed.tolist() == [True]
