@@ -91,12 +91,16 @@ class DeviceLinks:
         return np.where(self.launch >= 0, given, NEVER)
 
     @cached_property
+    def direction(self) -> npt.NDArray[np.object_]:
+        """Which way each copies (``names.copy_direction``); ``""`` where it is no copy."""
+        copies = self.timeline.events.kind[self.rows] == Kind.COPY
+        return np.where(copies, self.timeline.label(self.rows, names.copy_direction), "")
+
+    @cached_property
     def is_staged(self) -> npt.NDArray[np.bool_]:
         """Which are copies from pageable memory."""
-        copies = self.timeline.events.kind[self.rows] == Kind.COPY
-        upload = self.timeline.label(self.rows, names.copy_direction) == "h2d"
         pageable = self.timeline.label(self.rows, names.copy_memory) == "pageable"
-        return np.asarray(copies & upload & pageable, np.bool_)
+        return np.asarray((self.direction == "h2d") & pageable, np.bool_)
 
     @cached_property
     def lane(self) -> npt.NDArray[np.int32]:

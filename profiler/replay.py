@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from infprof.profiler.device_links import NEVER
 from infprof.profiler.device_waits import ALL, DeviceWaits
@@ -20,6 +21,9 @@ from infprof.profiler.intervals import EMPTY, Int64Array, Intervals, joined, len
 from infprof.profiler.replay_chains import Chains, chains_of
 from infprof.profiler.replay_steps import NONE, Steps, Work, steps_of
 from infprof.profiler.timeline import Request
+
+Which = npt.NDArray[np.bool_]
+"""A yes or no for each piece of a request's work."""
 
 FAITHFUL = 0.02
 """A replay without a change that misses the recorded wall by more predicts nothing."""
@@ -35,6 +39,9 @@ class Change:
     """Time of the request's thread that falls away, a set."""
     waits_removed: frozenset[int] = frozenset()
     """Rows of calls that wait for the device no more."""
+    ahead: frozenset[int] = frozenset()
+    """Rows of copies that were made during the request before, as in a steady flow that fetches
+    each input ahead. Nothing of this request waits for them; what copies is as busy as before."""
 
     def and_also(self, other: Change) -> Change:
         """Both. Device work that both make shorter gets the shorter time."""
@@ -43,6 +50,7 @@ class Change:
             np.minimum.reduce(times) if times else None,
             union(joined([self.host_removed, other.host_removed])),
             self.waits_removed | other.waits_removed,
+            self.ahead | other.ahead,
         )
 
 
@@ -57,8 +65,9 @@ class Replay:
         change = change or Change()
         clock = self._host_clock(change.host_removed)
         streams = _Streams(self._links.end.tolist(), self._unchanged[0][1])
-        work = self._work(clock, change.device_ns)
-        waits = self._waits_with(clock, change.waits_removed)
+        times, ahead = self._times(change.device_ns), self._are_ahead(change.ahead)
+        work = self._work(clock, times, ahead)
+        waits = self._waits_with(clock, change.waits_removed | self._launches(ahead))
         delays = [0] * (len(self._steps.waits.row) + 2)  # the last one is for other threads: none
         delays[0] = self._request.start_ns
         for number, (works, awaited, stream, at, own, tail) in enumerate(waits):
@@ -68,7 +77,8 @@ class Replay:
             delays[number + 1] = max(delays[number] + own, ready + tail - at)
         work.run(len(self._steps.work.place), streams, delays)
         end = delays[-2] + int(clock[-2])
-        return end + self._left_over(streams, end) - self._request.start_ns
+        wall = end + self._left_over(streams, end) - self._request.start_ns
+        return max(wall, self._copying_ns(ahead, times))
 
     @cached_property
     def faithful_wall_ns(self) -> int | None:
@@ -111,11 +121,36 @@ class Replay:
         theirs = waits.works, waits.awaited, waits.stream
         return [one.tolist() for one in mine], [one.tolist() for one in theirs]
 
-    def _work(self, clock: Int64Array, durations: Int64Array | None) -> _WorkInOrder:
-        links, work = self._links, self._steps.work
+    def _times(self, durations: Int64Array | None) -> Int64Array:
+        """What each piece of work takes."""
+        links = self._links
         times = links.end - links.start if durations is None else durations
+        return times[self._steps.work.place]
+
+    def _work(self, clock: Int64Array, times: Int64Array, ahead: Which) -> _WorkInOrder:
+        work = self._steps.work
         launched = clock[work.launch] + work.after_launch
-        return _WorkInOrder(work, self._unchanged[0], self._chains, launched, times[work.place])
+        if ahead.any():  # each ends as what is before it does: what follows sees only that
+            at_once = np.where(work.launch == NONE, self._request.start_ns, 0)
+            launched = np.where(ahead, at_once, launched)
+            times = np.where(ahead, np.where(work.before == NONE, 0, -work.after_before), times)
+        return _WorkInOrder(work, self._unchanged[0], self._chains, launched, times)
+
+    def _are_ahead(self, copies: frozenset[int]) -> Which:
+        """Which pieces of work are these copies."""
+        return np.isin(self._links.rows[self._steps.work.place], list(copies))
+
+    def _launches(self, which: Which) -> frozenset[int]:
+        return frozenset(self._links.launch[self._steps.work.place[which]].tolist())
+
+    def _copying_ns(self, ahead: Which, times: Int64Array) -> int:
+        """How long an engine that makes these copies needs for all that the request copies in
+        their direction; 0 without such copies."""
+        if not ahead.any():
+            return 0
+        direction = self._links.direction[self._steps.work.place]
+        taken = times + self._links.gap_ns
+        return max(int(taken[direction == one].sum()) for one in set(direction[ahead]))
 
     def _waits_with(self, clock: Int64Array, removed: frozenset[int]) -> Iterator[tuple[int, ...]]:
         waits = self._steps.waits

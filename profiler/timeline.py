@@ -18,6 +18,7 @@ from infprof.profiler.host_samples import HostSamples
 from infprof.profiler.intervals import Int64Array, Intervals, union
 from infprof.profiler.mixture import Mixture
 from infprof.profiler.recording import Phase, Recording
+from infprof.profiler.stages import STAGES
 from infprof.profiler.stints import NOBODY
 
 Rows = npt.NDArray[np.intp]
@@ -84,6 +85,13 @@ class Timeline:
         return self.where(
             Kind.RANGE, lambda name: "model" if names.model_call(name) else None, "model"
         )
+
+    @cached_property
+    def model_ranges(self) -> Rows:
+        """Ranges in which a model ran: as our own hooks saw it, or declared to compute."""
+        ranges = self.by_kind[Kind.RANGE]
+        declared = ranges[self.events.stage[ranges] == STAGES.index("compute")]
+        return np.union1d(self.model_spans, declared)
 
     @cached_property
     def is_cut_by_code(self) -> bool:

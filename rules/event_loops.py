@@ -9,7 +9,6 @@ import numpy as np
 
 from infprof.profiler.call_stages import frame_text
 from infprof.profiler.call_tree import MODEL_FILE
-from infprof.profiler.events import STAGES, Kind
 from infprof.profiler.intervals import Int64Array, Intervals, clip, intersect, length, union
 from infprof.profiler.stacks import State
 from infprof.profiler.timeline import Rows
@@ -92,10 +91,8 @@ def holds(evidence: Evidence, lane: int) -> Intervals | None:
     """When a model's call, or declared compute, kept a thread for long; ``None`` where none of the
     thread's calls were recorded."""
     timeline = evidence.timeline
-    events, ranges = timeline.events, timeline.by_kind[Kind.RANGE]
-    compute = ranges[events.stage[ranges] == STAGES.index("compute")]
-    rows = np.union1d(timeline.model_spans, compute)
-    rows = rows[events.lane[rows] == lane]
+    rows = timeline.model_ranges
+    rows = rows[timeline.events.lane[rows] == lane]
     if not len(rows):
         return None
     return timeline.busy(rows[timeline.durations(rows) >= LONG_HOLD_NS])

@@ -27,11 +27,13 @@ class Step:
     """One line of a program."""
 
     do: str
-    """``work``, ``kernel``, ``copy``, ``blocking copy``, ``graph``, ``sync``, ``wait``."""
+    """``work``, ``kernel``, ``copy``, ``blocking copy``, ``blocking upload``, ``graph``, ``sync``,
+    ``wait``, ``ahead``."""
     stream: int = 0
     time_ns: int = 0
     other: int = 0
-    """Kernels of a graph; the stream that ``wait`` waits for; -1 in ``sync`` is all streams."""
+    """Kernels of a graph; the stream that ``wait`` waits for; -1 in ``sync`` is all streams; which
+    copy of its request one ``ahead`` is."""
 
 
 def random_program(seed: int, events: bool = True) -> list[Step]:
@@ -76,6 +78,8 @@ class _State:
     """When each stream has done all that was launched on it."""
     waits: dict[int, int] = field(default_factory=dict)
     """Not before then may the next work on a stream start."""
+    arrived: dict[int, int] = field(default_factory=dict)
+    """When each copy that was made ahead has ended."""
     calls: int = 0
     host: list[tuple[int, int]] = field(default_factory=list)
 
@@ -153,8 +157,19 @@ def _blocking_copy(state: _State, step: Step) -> None:
     )
     end = start + round(step.time_ns * state.scales.copy)
     launched = state.call("cudaMemcpyAsync", until=end)
-    name = "Memcpy DtoH (Device -> Pageable)"
+    up = step.do == "blocking upload"
+    name = "Memcpy HtoD (Pinned -> Device)" if up else "Memcpy DtoH (Device -> Pageable)"
     assert _device(state, step, launched, Kind.COPY, name, state.scales.copy) == end
+
+
+def _ahead(state: _State, step: Step) -> None:
+    """Copy for the next request on an engine of its own; this one's stream goes on when its own
+    input, which was copied during the request before, is there."""
+    launched = state.call("cudaMemcpyAsync")
+    mine, busy = state.arrived.get(step.other, 0), max(state.arrived.values(), default=-GAP)
+    state.free[step.stream] = max(state.free.get(step.stream, 0), mine)
+    start = max(launched + LATENCY, busy + GAP)
+    state.arrived[step.other] = start + round(step.time_ns * state.scales.copy)
 
 
 def _graph(state: _State, step: Step) -> None:
@@ -183,5 +198,6 @@ def _wait(state: _State, step: Step) -> None:
 
 _DO = {
     "work": _work, "kernel": _kernel, "copy": _copy, "blocking copy": _blocking_copy,
-    "graph": _graph, "sync": _sync, "wait": _wait,
+    "blocking upload": _blocking_copy, "graph": _graph, "sync": _sync, "wait": _wait,
+    "ahead": _ahead,
 }  # fmt: skip

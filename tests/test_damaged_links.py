@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from infprof.profiler.breakdown import by_critical_path
 from infprof.profiler.critical_path import CriticalPaths
+from infprof.profiler.events import Kind
 from infprof.profiler.replay import Change, Replay
 from infprof.profiler.timeline import Timeline
 from tests.build import recording
@@ -44,3 +45,5 @@ def test_any_events_are_explained(rows: list[str], marked: bool) -> None:
         replay = Replay(paths.waits, one.request)
         waits = frozenset(paths.waits.may_wait.tolist())
         assert replay.wall_ns() >= 0 and replay.wall_ns(Change(waits_removed=waits)) >= 0
+        copies = frozenset(timeline.by_kind[Kind.COPY].tolist())
+        assert 0 <= replay.wall_ns(Change(ahead=copies)) < 10_000_000

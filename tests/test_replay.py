@@ -14,7 +14,7 @@ from infprof.profiler.critical_path import CriticalPaths
 from infprof.profiler.events import Kind
 from infprof.profiler.intervals import Intervals
 from infprof.profiler.replay import Change, Replay
-from tests.simulated_machine import Run, Scales, Step, random_program, run
+from tests.simulated_machine import API, Run, Scales, Step, random_program, run
 from tests.test_critical_path import PROGRAMS
 
 
@@ -91,6 +91,42 @@ def test_less_work_on_the_host() -> None:
 
     right = share_right(lambda ran: replay_of(ran).wall_ns(without_work(ran, 0.8)), shorter)
     assert right >= 0.98
+
+
+def region_of(rng: random.Random, kernel_ns: int) -> list[Step]:
+    """What a model does: host work and kernels of one stream."""
+    kernels = [Step("kernel", 0, kernel_ns)] * rng.randint(5, 30)
+    works = [Step("work", time_ns=round(10 ** rng.uniform(3, 5))) for _ in kernels]
+    return [one for pair in zip(works, kernels, strict=True) for one in pair]
+
+
+@pytest.mark.parametrize("varies", [False, True])
+def test_a_region_as_one_launch_of_a_graph(varies: bool) -> None:
+    """With the host's time in it gone but for a launch, kernels follow each other as in a graph."""
+    right = 0
+    for seed in range(100):
+        rng = random.Random(seed)
+        before, after = (random_program(rng.randrange(1000), events=False) for _ in range(2))
+        kernel_ns = round(10 ** rng.uniform(3, 5))
+        region = region_of(rng, kernel_ns)
+        graph = Step("graph", 0, kernel_ns, sum(one.do == "kernel" for one in region))
+        parts, truth = [before, region, after], [*before, graph, *after]
+        if varies:
+            parts, truth = [varied(part, rng) for part in parts], varied(truth, rng)
+        begin, end = (run(sum(parts[:count], [])).wall_ns for count in (1, 2))
+        without = Change(host_removed=Intervals(*np.array([[begin + API], [end]])))
+        predicted = replay_of(run(sum(parts, []))).wall_ns(without)
+        wall = run(truth).wall_ns
+        right += abs(predicted - wall) <= (0.05 if varies else 0.02) * wall
+    assert right >= 98
+
+
+def test_a_graph_of_long_kernels_saves_nothing() -> None:
+    steps = [Step("work", time_ns=10_000), Step("kernel", 0, 100_000)] * 20
+    ran = run([*steps, Step("sync")])
+    begin, end = 13_000, run(steps).wall_ns  # the first launch stays
+    removed = Change(host_removed=Intervals(*np.array([[begin], [end]])))
+    assert replay_of(ran).wall_ns(removed) == ran.wall_ns
 
 
 def test_a_hidden_copy_costs_nothing() -> None:

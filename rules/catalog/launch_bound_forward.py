@@ -33,6 +33,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from infprof.profiler.events import Kind
+from infprof.profiler.intervals import Intervals
+from infprof.profiler.replay import Change
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.hot_syncs import hot_syncs
@@ -97,7 +99,18 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
         saving=Saving(_low_ns(evidence, seen, high), high, "B"),
         fix=GPU_FIX,
         where=compute_where(evidence),
+        change=_captured(evidence),
     )
+
+
+def _captured(evidence: Evidence) -> Change | None:
+    """Each run of the model is one launch, and the host's work in it falls away; ``None`` where
+    it is not known when the model ran."""
+    runs = evidence.timeline.busy(evidence.inside(evidence.timeline.model_ranges))
+    if not len(runs.start):
+        return None
+    launched = np.minimum(runs.start + GRAPH_LAUNCH_NS, runs.end)
+    return Change(host_removed=Intervals(launched, runs.end))
 
 
 def _low_ns(evidence: Evidence, seen: LaunchGaps, high: int) -> int:

@@ -8,7 +8,8 @@ after pinning: the rest is pageable-copies' finding.
 Why it costs time:
 A GPU copies and computes with different engines. When one stream does both in turn, each waits for
 the other; with two streams a steady flow of inputs takes the longer of the two instead of their
-sum. The most that can be gained per request is the shorter of exposed copying and exposed compute.
+sum. The most that can be gained per request is the shorter of exposed copying and exposed compute,
+and no more than a replay saves in which each input has arrived during the request before.
 
 How to fix it:
 Copy the next input on a side stream while the model works on this one. That needs all three: a
@@ -28,6 +29,7 @@ from collections.abc import Iterator
 
 from infprof.profiler import names
 from infprof.profiler.events import Kind
+from infprof.profiler.replay import Change
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.host_link import host_link
@@ -65,6 +67,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         saving=Saving(0, min(copying, computing), "C"),
         fix=FIX,
         where=evidence.top(copies),
+        change=Change(ahead=frozenset(copies.tolist())),
     )
 
 

@@ -40,6 +40,19 @@ def test_gaps_between_kernels_can_be_saved_but_for_the_graph_itself() -> None:
     compile(finding.fix.code, "fix", "exec")
 
 
+def test_only_the_models_launches_become_one() -> None:
+    model = "main: 0-500 range nn.Module: Net"
+    (finding,) = found(forward(extra=model)).findings
+    # its 500 us shrink to a launch of 10 us, which its kernels outlast while the host goes on
+    assert (finding.saving.high_ns, finding.saving.basis) == (490_000, "replay")
+
+
+@pytest.mark.parametrize("ran", ["range nn.Module: Net", "range compute:model"])
+def test_a_graph_saves_at_most_the_gaps(ran: str) -> None:
+    (finding,) = found(forward(extra=f"main: 0-1000 {ran}")).findings
+    assert finding.saving.high_ns == 730_000 and finding.change is not None
+
+
 def test_a_device_that_is_mostly_busy_is_not_launch_bound() -> None:
     assert found(forward(kernel_us=93)).outcome == Outcome.CLEAR
 

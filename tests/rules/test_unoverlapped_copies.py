@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from infprof.profiler.recording import Recording
 from infprof.rules.finding import Outcome
 from tests.build import recording
@@ -34,6 +36,42 @@ def test_the_shorter_of_copy_and_compute_can_hide_behind_the_other() -> None:
     assert finding.saving.confidence == "C"
     assert "not the speed of a single request" in finding.why
     compile(finding.fix.code, "fix", "exec")
+
+
+def flow(copy_us: int, kernel_us: int, *, blocking: bool = False, other_us: int = 0) -> Recording:
+    """Two requests that launch a copy and a kernel on one stream, a copy on another, and wait."""
+    rows, now, call = list[str](), 0, 0
+    for _ in range(2):
+        begin, free = now, {"s7": 0, "s8": 0}
+        for stream, work, time in (
+            ("s7", "copy Memcpy HtoD (Pinned -> Device) @1000000", copy_us),
+            ("s7", "kernel gemm", kernel_us),
+            ("s8", "copy Memcpy HtoD (Pinned -> Device) @1000", other_us),
+        ):
+            call += 1
+            start = max(now + 5, free[stream] + 1)
+            free[stream] = end = start + time
+            rows.append(f"{stream}: {start}-{end} {work} #{call}")
+            name = "cudaLaunchKernel" if work.startswith("kernel") else "cudaMemcpyAsync"
+            returned = end + 2 if blocking and time == copy_us else now + 3
+            rows.append(f"main: {now}-{returned} call {name} #{call}")
+            now = returned
+        end = max(free.values()) + 2
+        rows += [f"main: {now}-{end} call cudaDeviceSynchronize", f"main: {begin}-{end} request"]
+        now = end
+    return recording("\n".join(rows))
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_replay_tells_what_a_steady_flow_saves(blocking: bool) -> None:
+    (finding,) = verdict_of(RULE, flow(300, 600, blocking=blocking)).findings
+    assert finding.saving.basis == "replay" and finding.saving.low_ns == 0
+    assert finding.saving.high_ns == pytest.approx(300_000, abs=10_000)
+
+
+def test_all_that_is_copied_shares_the_link() -> None:
+    (finding,) = verdict_of(RULE, flow(300, 600, other_us=500)).findings
+    assert finding.saving.high_ns == pytest.approx(100_000, abs=10_000)  # 800 of 900 us stay
 
 
 def test_compute_limits_the_gain() -> None:
