@@ -38,7 +38,7 @@ class Wanted:
 
     seconds: float
     is_exact: bool = True
-    """A load that is not done by then is ended; else it is waited for."""
+    """A load that is not done by then is ended; else it decides how long is watched."""
     load: str | None = None
     """A command to run meanwhile."""
     traces: Path | None = None

@@ -28,7 +28,7 @@ class Meanwhile:
 
     watchers: int
     is_cut: bool = True
-    """A load that is still under way when the time is over is ended; else it is waited for."""
+    """A load that is still under way when the time is over is ended; else its end is that of all."""
     has_begun: threading.Event = field(default_factory=threading.Event)
     """Every watcher watches."""
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -46,7 +46,7 @@ class Meanwhile:
             self.has_begun.set()
         if self.stopped.is_set():
             return False
-        return has_time or (not self.is_cut and self.is_loaded())
+        return has_time if self.is_cut else self.is_loaded()
 
     def interrupt(self) -> None:
         """Ctrl-C: the first makes an end to watching, the second to waiting, the third to all."""
