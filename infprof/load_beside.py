@@ -28,7 +28,7 @@ class Meanwhile:
 
     watchers: int
     is_cut: bool = True
-    """A load that is still under way when the time is over is ended; else its end is that of all."""
+    """A load still under way when the time is over is ended; else its end is that of all."""
     has_begun: threading.Event = field(default_factory=threading.Event)
     """Every watcher watches."""
     stopped: threading.Event = field(default_factory=threading.Event)
