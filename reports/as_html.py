@@ -113,6 +113,7 @@ def _finalize(value: object) -> object:
     return value if hasattr(value, "__html__") else wording.printable(str(value))
 
 
+@cache
 def _json_escape(character: str) -> str:
     units = character.encode("utf-16-be")
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))

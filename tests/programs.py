@@ -9,7 +9,9 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from infprof.profiler.recording import Recording
@@ -113,12 +115,12 @@ def run_both(
     act: Act | None = None,
     env: dict[str, str] | None = None,
 ) -> Both:
-    """Run the program twice; that they ended alike is asserted here."""
+    """Run the program twice, side by side; that they ended alike is asserted here."""
     write(folder, source)
-    command = ["script.py", *arguments]
-    bare = start([*PYTHON, *command], folder, stdin=stdin, act=act, env=env)
-    ran = [*INFPROF, "run", "-o", "out", *options, *command]
-    ours = start(ran, folder, stdin=stdin, act=act, env=env)
+    commands = (PYTHON, (*INFPROF, "run", "-o", "out", *options))
+    run = partial(start, folder=folder, stdin=stdin, act=act, env=env)
+    with ThreadPoolExecutor(len(commands)) as pool:
+        bare, ours = pool.map(run, ([*one, "script.py", *arguments] for one in commands))
     assert ours.code == bare.code, ours.err.decode()
     assert ours.out == bare.out
     if act is None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from html.parser import HTMLParser
 
 import pytest
@@ -60,32 +61,44 @@ def data_of(page: Page) -> Report:
 BENIGN = Page(as_html.render(full_of("benign"))).tags
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_no_name_adds_a_tag_an_attribute_or_a_script(text: str) -> None:
-    report = full_of(text)
-    page = Page(as_html.render(report))
-    if text:
+@dataclass(frozen=True)
+class Hostile:
+    """A report full of one name, and its page."""
+
+    text: str
+    report: Report
+    html: str
+    page: Page
+
+
+@pytest.fixture(scope="module", params=HOSTILE, ids=range(len(HOSTILE)))
+def hostile(request: pytest.FixtureRequest) -> Hostile:
+    report = full_of(request.param)
+    html = as_html.render(report)
+    return Hostile(request.param, report, html, Page(html))
+
+
+def test_no_name_adds_a_tag_an_attribute_or_a_script(hostile: Hostile) -> None:
+    page = hostile.page
+    if hostile.text:
         assert page.tags == BENIGN
     else:  # an empty snippet or risk is left out
         assert len(page.tags) < len(BENIGN)
     assert len(page.scripts) == 3
-    assert data_of(page) == report
+    assert data_of(page) == hostile.report
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_no_name_reaches_a_style_or_a_class(text: str) -> None:
-    page = Page(as_html.render(full_of(text)))
-    for _, name, value in page.attributes:
+def test_no_name_reaches_a_style_or_a_class(hostile: Hostile) -> None:
+    for _, name, value in hostile.page.attributes:
         if name == "style":
             assert re.fullmatch(r"flex-grow: \d+|width: [\d.]+%", value)
         if name == "class":
             assert re.fullmatch(r"[a-z0-9 -]+", value)
 
 
-def test_nothing_invisible_or_reversing_is_printed() -> None:
-    for text in HOSTILE:
-        html = as_html.render(full_of(text))
-        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2066\ufeff]", html)
+def test_nothing_invisible_or_reversing_is_printed(hostile: Hostile) -> None:
+    invisible = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2066\ufeff]"
+    assert not re.search(invisible, hostile.html)
 
 
 def test_a_name_that_is_not_utf8_is_written_out() -> None:

@@ -67,19 +67,16 @@ def corner(image: bytes) -> tuple[int, ...]:
     return tuple(zlib.decompressobj().decompress(parts, 4)[1:4])
 
 
-def test_it_says_its_verdict_and_draws_its_charts(tmp_path: Path) -> None:
-    report = sample()
-    shown = dom(tmp_path, report)
+@pytest.mark.parametrize(("theme", "darkest", "brightest"), [(LIGHT, 240, 255), (DARK, 0, 40)])
+def test_it_draws_its_charts_and_follows_the_theme(
+    tmp_path: Path, theme: int, darkest: int, brightest: int
+) -> None:
+    image, report = tmp_path / "page.png", sample()
+    flags = (f"--screenshot={image}", f"--blink-settings=preferredColorScheme={theme}")
+    shown = browse(tmp_path, as_html.render(report), "--dump-dom", *flags)
     assert f"<h1>{report.verdict.sentence}</h1>" in shown
     assert 'data-charts="9"' in shown  # the histogram and the eight charts that are not folded
     assert "data-errors" not in shown
-
-
-@pytest.mark.parametrize(("theme", "darkest", "brightest"), [(LIGHT, 240, 255), (DARK, 0, 40)])
-def test_it_follows_the_theme(tmp_path: Path, theme: int, darkest: int, brightest: int) -> None:
-    image = tmp_path / "page.png"
-    flags = (f"--screenshot={image}", f"--blink-settings=preferredColorScheme={theme}")
-    browse(tmp_path, as_html.render(sample()), *flags)
     assert all(darkest <= part <= brightest for part in corner(image.read_bytes()))
     assert image.stat().st_size > 50_000  # there is something on it
 

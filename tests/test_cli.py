@@ -17,7 +17,7 @@ from infprof import __version__
 from infprof.cli import _Defaults, main
 from infprof.profiler import registry
 from infprof.profiler.schedule import Plan
-from tests.programs import INFPROF, start
+from tests.programs import INFPROF, start, write
 
 
 def infprof(folder: Path, *arguments: str) -> tuple[int, str, str]:
@@ -26,13 +26,14 @@ def infprof(folder: Path, *arguments: str) -> tuple[int, str, str]:
     return ended.code, ended.out.decode(), ended.err.decode()
 
 
-@pytest.fixture
-def finished(tmp_path: Path) -> Path:
-    """A folder with a run of a small program in it."""
-    (tmp_path / "script.py").write_text("import infprof\nwith infprof.request(): pass\n")
-    code, _, error = infprof(tmp_path, "run", "-o", "out", "script.py")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of a small program in it, which reports only read."""
+    folder = tmp_path_factory.mktemp("finished")
+    write(folder, "import infprof\nwith infprof.request(): pass\n")
+    code, _, error = infprof(folder, "run", "-o", "out", "script.py")
     assert code == 0, error
-    return tmp_path
+    return folder
 
 
 TRACE = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -61,16 +63,28 @@ def test_what_is_cured_is_clean(name: str, tmp_path: Path) -> None:
     assert expected(name) not in [one.rule for one in ran.report.findings]
 
 
+@pytest.fixture(scope="module")
+def left() -> dict[str, subprocess.CompletedProcess[str]]:
+    """How each example for a GPU ended. They import torch and leave, so they run side by side."""
+
+    def bare(name: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(EXAMPLES / f"{name}.py")]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(names(gpu=True), pool.map(bare, names(gpu=True)), strict=True))
+
+
 @needs_torch
 @pytest.mark.parametrize("name", names(gpu=True))
-def test_an_example_for_a_gpu_says_so_where_there_is_none(name: str) -> None:
+def test_an_example_for_a_gpu_says_so_where_there_is_none(
+    name: str, request: pytest.FixtureRequest
+) -> None:
     import torch
 
     if torch.cuda.is_available():
         pytest.skip("there is one")
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / f"{name}.py")], capture_output=True, text=True
-    )
+    done = request.getfixturevalue("left")[name]
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "This example needs an NVIDIA GPU, and torch sees none here.\n"
 

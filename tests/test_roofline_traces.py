@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ TRACES = Path(__file__).parents[2] / "shared" / "data" / "traces"
 pytestmark = pytest.mark.skipif(not TRACES.is_dir(), reason="the recordings are not beside us")
 
 
+@cache
 def roofline_of(name: str) -> Roofline:
     file = TRACES / f"{name}.json.gz"
     if not file.exists():

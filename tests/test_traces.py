@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ EXPECTED = {
 """What a performance engineer reads in the file (``reading`` in the manifest)."""
 
 
+@cache
 def report_on(name: str) -> Any:
     result = CliRunner().invoke(main, ["report", str(TRACES / name), "--json"])
     assert result.exit_code == 0, result.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def catalogued() -> set[str]:
 def test_slow_and_cured_give_the_same_answers(name: str) -> None:
     pytest.importorskip("torch")
     (script,) = scripts([name])
-    slow, cured = (bare(script, *options) for options in ((), ("--cured",)))
+    with ThreadPoolExecutor(2) as side_by_side:
+        slow, cured = side_by_side.map(lambda options: bare(script, *options), ((), ("--cured",)))
     assert script.zoo["same_output"]
     assert slow["answer"] == cured["answer"]
 
