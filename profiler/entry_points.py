@@ -51,7 +51,7 @@ class EntryPoints:
         self._add_mark = add_mark
         self._inside = _Inside()
         self._undo: list[Callable[[], None]] = []
-        self._asked_for = set(extra)
+        self._extra, self._asked_for = extra, set(extra)
 
     @property
     def is_asked_for(self) -> bool:
@@ -77,6 +77,9 @@ class EntryPoints:
             undo()
         self._undo.clear()
 
+    def _is_extra(self, module: Any, path: str) -> bool:
+        return path in self._extra.get(module.__name__, {})
+
     def _wrap(self, module: Any, path: str, stage: str) -> bool:
         """Whether ``path`` could be found in ``module``."""
         *owners, attribute = path.split(".")
@@ -87,7 +90,8 @@ class EntryPoints:
         entry = f"{module.__name__}.{attribute}"
         try:
             if stage == "request":
-                wrapped = wrap(original, lambda: request.request(entry))
+                marked = request.request if self._is_extra(module, path) else request.known_request
+                wrapped = wrap(original, lambda: marked(entry))
             elif stage in WRAPPERS:
                 wrapped = WRAPPERS[stage](original)
             else:

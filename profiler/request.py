@@ -16,6 +16,7 @@ from infprof.profiler.annotate import annotate, begin_outward, end_outward
 from infprof.profiler.marks import REQUEST, keys, this_thread
 
 if TYPE_CHECKING:
+    from infprof.profiler.phase import Phase
     from infprof.profiler.session import Session
 
 _session: Session | None = None
@@ -76,24 +77,42 @@ class request:
 
     __slots__ = ("name", "thread", "is_open", "_session", "_phase", "_range", "_outward", "_start")
 
+    is_marked = True
+    """The program, or who runs it, says that this is a request. Within one of a server's that we
+    found ourselves it takes that one's place."""
+    gives_way = False
+
     def __init__(self, name: str = "request") -> None:
         self.name = name
         self.is_open = False
 
     def __enter__(self) -> request:
         self._range: annotate | None = None
-        if outermost() is not None:
+        outer = outermost()
+        if outer is not None and not (outer.gives_way and self.is_marked):
             self._range = annotate(self.name).__enter__()
             return self
         self._session = _session
         if self._session is not None:
             self.thread = this_thread.id
-            self._phase = self._session.enter_request(self.thread)
+            if outer is not None:
+                self._phase = self._take_the_place_of(outer, self._session)
+            else:
+                self._phase = self._session.enter_request(self.thread)
             self.is_open = True
             self.enter_context()
         self._outward = begin_outward(self.name, "request")
         self._start = perf_counter_ns()
         return self
+
+    def _take_the_place_of(self, outer: request, session: Session) -> Phase:
+        outer.is_open = False  # it ends untold
+        session.is_marked = True
+        if not session.settled:
+            with session.gate.lock:
+                session.gate.leave(outer.thread)
+                session.gate.enter(self.thread)
+        return outer._phase
 
     def enter_context(self) -> request | None:
         """What this thread or task does from now on is for this request; returns what it was for
@@ -127,3 +146,10 @@ class request:
             failed = error is not None and not isinstance(error, GeneratorExit)
             key = keys[REQUEST, self.name]
             self._session.leave_request(key, self.thread, self._phase, self._start, end, failed)
+
+
+class known_request(request):
+    """A call of a library's entry point that is known to serve a request."""
+
+    __slots__ = ()
+    is_marked = False

@@ -55,6 +55,8 @@ class Session:
         self.settled = False
         """No window will open any more: requests pass without the lock."""
         self.marks: list[int] = []
+        self.is_marked = False
+        """The program marks requests within those of its server, which then are none."""
         self.requests_seen = 0
         self.flushed_ns = self.described_ns = self.write_ns = 0
         self.block_start_ns = 0

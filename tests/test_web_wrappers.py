@@ -19,7 +19,11 @@ from wsgiref.simple_server import make_server
 import pytest
 
 from infprof import ASGIMiddleware, WSGIMiddleware
-from infprof.profiler.request import is_open
+from infprof.profiler.breakdown import by_occupancy
+from infprof.profiler.recording import Phase
+from infprof.profiler.request import is_open, request
+from infprof.profiler.stints import NOBODY
+from infprof.profiler.timeline import Timeline
 from infprof.profiler.web.exchange import current
 from infprof.profiler.web.wrappers import WRAPPERS
 from tests.recorded import recorded
@@ -83,6 +87,57 @@ def test_the_standard_librarys_server(tmp_path: Path) -> None:
     assert requests.failed.tolist() == [False] * 3 + [True]
     assert all(start > since for start, since in zip(requests.start_ns, asked, strict=False))
     assert (requests.start_ns[1:] >= requests.end_ns[:-1]).all()
+
+
+def test_what_the_program_marks_within_is_the_request(tmp_path: Path) -> None:
+    marked = list[tuple[int, int]]()
+
+    class Marking(Handler):
+        def do_GET(self) -> None:  # noqa: N802
+            with request("mine"):
+                began = time.perf_counter_ns()
+                super().do_GET()
+                marked.append((began, time.perf_counter_ns()))
+
+    with recorded(tmp_path) as made, served(Quiet(("127.0.0.1", 0), Marking)) as port:
+        for _ in range(3):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", "/")
+            assert connection.getresponse().read() == b"ok"
+            connection.close()
+    requests = made.done.requests
+    assert len(requests) == 3 and (requests.number == NOBODY).all()
+    for start, end, (began, ended) in zip(requests.start_ns, requests.end_ns, marked, strict=True):
+        assert abs(start - began) < 1e9 and start <= began and end >= ended
+
+
+def test_also_in_a_pools_thread(tmp_path: Path) -> None:
+    outer = WRAPPERS["ASGI"](Framework.asgi)
+
+    def work() -> None:
+        with request("mine"):
+            pass
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.to_thread(work)
+        await send(START)
+        await send(body())
+
+    async def serve(*given: Any) -> None:
+        await outer(Framework(answer), *given)
+
+    async def twice() -> None:
+        await get(serve)
+        await get(serve)
+
+    with recorded(tmp_path) as made:
+        asyncio.run(twice())
+        assert made.session.gate.is_empty and made.session.is_marked
+    requests, lanes = made.done.requests, made.done.header.lanes
+    own = threading.get_native_id()
+    assert [lanes[one].id == own for one in requests.lane.tolist()] == [False, False]
+    made_of = by_occupancy(Timeline(made.done, phases=(Phase.COLD,))).requests[0]
+    assert sum(one.exposed_ns for one in made_of.leaves.values()) == made_of.request.wall_ns
 
 
 def test_a_wsgi_server(tmp_path: Path) -> None:

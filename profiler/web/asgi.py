@@ -26,6 +26,8 @@ class ASGIMiddleware:
     pass through untouched.
     """
 
+    exchange = Exchange
+
     def __init__(
         self,
         app: Callable[..., Any],
@@ -54,7 +56,7 @@ class ASGIMiddleware:
         if not tells and serving() is None:
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(scope.get("method"))
+        exchange = self.exchange(scope.get("method"))
         exchange.heard = [] if tells else None
         in_loop_ns = watch_tasks() if serving() is not None else 0
         in_front_ns = waited_since(self.options.arrival(header)) - in_loop_ns

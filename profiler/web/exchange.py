@@ -120,3 +120,10 @@ class Exchange(request):
     def _note(self, what: str, start_ns: int, end_ns: int, thread: int) -> None:
         if self._session is not None:
             self._session.add_mark(keys[STINT, what], start_ns, end_ns, thread, self.number)
+
+
+class FoundExchange(Exchange):
+    """One that nobody marked. It gives way to a request that the program marks within it."""
+
+    __slots__ = ()
+    is_marked, gives_way = False, True

@@ -14,7 +14,7 @@ from typing import Any
 
 from infprof.profiler.request import is_open, serving
 from infprof.profiler.web.asgi import ASGIMiddleware, Message, Receive, Send
-from infprof.profiler.web.exchange import Exchange
+from infprof.profiler.web.exchange import Exchange, FoundExchange
 from infprof.profiler.web.hand_over import handing_over
 from infprof.profiler.web.wsgi import Environ, WSGIMiddleware
 from infprof.profiler.wrapping import hide_own_frame
@@ -22,13 +22,28 @@ from infprof.profiler.wrapping import hide_own_frame
 Original = Callable[..., Any]
 
 
+class _ASGI(ASGIMiddleware):
+    exchange = FoundExchange
+
+
+class _WSGI(WSGIMiddleware):
+    exchange = FoundExchange
+
+
+def _counts() -> bool:
+    """Whether a server's requests are ours: something records, and nothing within is marked."""
+    session = serving()
+    return session is not None and not session.is_marked
+
+
 def _asgi(original: Original) -> Original:
     """An application's ``__call__``."""
 
     @functools.wraps(original)
     async def call(app: Any, scope: Message, receive: Receive, send: Send) -> None:
+        inner = functools.partial(original, app)
         try:
-            await ASGIMiddleware(functools.partial(original, app))(scope, receive, send)
+            await (_ASGI(inner) if _counts() else inner)(scope, receive, send)
         except BaseException as error:
             hide_own_frame(error)
             raise
@@ -41,7 +56,7 @@ def _runs_asgi(original: Original) -> Original:
 
     @functools.wraps(original)
     async def call(server: Any, app: Any) -> Any:
-        return await original(server, ASGIMiddleware(app))
+        return await original(server, _ASGI(app) if _counts() else app)
 
     return call
 
@@ -51,8 +66,9 @@ def _wsgi(original: Original) -> Original:
 
     @functools.wraps(original)
     def call(app: Any, environ: Environ, start_response: Original) -> Any:
+        inner = functools.partial(original, app)
         try:
-            return WSGIMiddleware(functools.partial(original, app))(environ, start_response)
+            return (_WSGI(inner) if _counts() else inner)(environ, start_response)
         except BaseException as error:
             hide_own_frame(error)
             raise
@@ -66,7 +82,7 @@ def _runs_wsgi(original: Original) -> Original:
     @functools.wraps(original)
     def call(server: Any, app: Any) -> Any:
         try:
-            return original(server, WSGIMiddleware(app))
+            return original(server, _WSGI(app) if _counts() else app)
         except BaseException as error:
             hide_own_frame(error)
             raise
@@ -80,7 +96,7 @@ def _answers(original: Original) -> Original:
     @functools.wraps(original)
     def call(*given: Any, **named: Any) -> Any:
         try:
-            if serving() is None or is_open():
+            if is_open() or not _counts():
                 return original(*given, **named)
             with _exchange(next((one.method for one in given if hasattr(one, "method")), None)):
                 return original(*given, **named)
@@ -93,7 +109,7 @@ def _answers(original: Original) -> Original:
 
 @contextmanager
 def _exchange(method: object) -> Iterator[None]:
-    exchange = Exchange(method)
+    exchange = FoundExchange(method)
     exchange.begin()
     exchange.resume()
     try:
@@ -120,8 +136,8 @@ def _has_read(original: Original) -> Original:
     @functools.wraps(original)
     def call(handler: Any) -> Any:
         is_sound = original(handler)
-        if is_sound and _read.will_end and serving() is not None and not is_open():
-            _read.exchange = Exchange(handler.command)
+        if is_sound and _read.will_end and _counts() and not is_open():
+            _read.exchange = FoundExchange(handler.command)
             _read.exchange.begin()
             _read.exchange.resume()
         return is_sound

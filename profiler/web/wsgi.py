@@ -22,6 +22,8 @@ class WSGIMiddleware:
     keywords do. While nothing records, everything passes through untouched.
     """
 
+    exchange = Exchange
+
     def __init__(
         self,
         app: Callable[..., Iterable[bytes]],
@@ -47,7 +49,7 @@ class WSGIMiddleware:
             return self.app(environ, start_response)
         if not tells and serving() is None:
             return self.app(environ, start_response)
-        exchange = Exchange(environ.get("REQUEST_METHOD"))
+        exchange = self.exchange(environ.get("REQUEST_METHOD"))
         exchange.heard = [] if tells else None
         exchange.begin(waited_since(self.options.arrival(header)))
         exchange.resume()
