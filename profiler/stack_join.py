@@ -23,6 +23,9 @@ from infprof.profiler.stack_sampler import WAITING_FILES
 from infprof.profiler.stacks import Place, State
 from infprof.profiler.state_clock import align_states
 
+DATA_FILES = "socket.py", "selectors.py"
+"""Their functions wait for data, and then for the interpreter."""
+
 SMALL_SHARE = 0.2
 """Of a median request: placed worse than that, a stack falls into the request before or after."""
 
@@ -125,10 +128,12 @@ def join(
             continue
         is_idle = process is not None or serving[call] is not None
         state = (kernel.at if is_idle else kernel.at_work)(thread, time_ns)
-        if state == State.LOCK and not (serving[call] or _waits(places[call].file)):
+        if state == State.LOCK and not _waits(serving[call], places[call].file):
             others = (one for one in threads[owner] if one != thread)
-            held = any(kernel.at(one, time_ns) == State.RUNNING for one in others)
-            state = State.GIL if held else State.RUNNING  # native code locks for itself
+            if any(kernel.at(one, time_ns) == State.RUNNING for one in others):
+                state = State.GIL
+            elif serving[call] is None:
+                state = State.RUNNING  # native code locks for itself
         rows.append((time_ns, thread, calls[call], int(state)))
         if thread not in lanes:
             lanes[thread] = _lane(owner, thread, spied.trace.names.get(thread, ""), process)
@@ -195,6 +200,9 @@ def _add_calls(spied: Spied, own: SampledStacks) -> tuple[list[int], list[Place]
     return calls, places
 
 
-def _waits(file: str) -> bool:
-    """Whether a thread whose innermost function is in this file waits for a lock of its own."""
-    return file.endswith(WAITING_FILES) or is_ours(file)
+def _waits(kind: str | None, file: str) -> bool:
+    """Whether a thread whose innermost function is in this file, and of this kind to a server,
+    waits for a lock of its own. Where it waits for data, a lock is the interpreter's."""
+    if file.endswith(DATA_FILES):
+        return False
+    return kind is not None or file.endswith(WAITING_FILES) or is_ours(file)

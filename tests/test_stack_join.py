@@ -65,3 +65,12 @@ def test_all_threads_of_a_watched_process_have_a_lane_of_their_own() -> None:
     found = joined(HANDLER, [(50, State.RUNNING)])
     assert sorted(found.lanes) == [7, 8] and not found.has_own
     assert {lane.process for lane in found.lanes.values()} == {1}
+
+
+def test_who_waits_for_data_wants_the_interpreter_once_it_is_there() -> None:
+    reading = Place("/usr/lib/python3.11/socket.py", "SocketIO.readinto", 9, -1, False)
+    waits = [(45, State.LOCK), (55, State.LOCK)]
+    assert state(reading, waits, others=State.RUNNING) == State.GIL
+    assert state(reading, waits) == State.LOCK
+    queue = Place("/usr/lib/python3.11/queue.py", "Queue.get", 9, -1, False)
+    assert state(queue, waits, others=State.RUNNING) == State.LOCK

@@ -40,6 +40,11 @@ def test_a_thread_at_rest_is_idle_whatever_the_kernel_said_of_another_moment() -
     ]
 
 
+def test_who_has_read_and_waits_for_the_interpreter_is_at_work() -> None:
+    found = cut(f"main: 0-100 stack 10 !io {WAITING}", f"main: 100-200 stack 10 !gil {WAITING}")
+    assert spans(found) == [(100, 200, 0)]
+
+
 def test_a_blocked_server_is_idle_and_a_blocked_handler_is_not() -> None:
     own = "lib/uvicorn/server.py:5:Server.main_loop"
     assert spans(cut(f"main: 0-100 stack 10 !io {own}", f"t2: 0-100 stack 10 {SERVING}")) == [

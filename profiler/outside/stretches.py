@@ -36,6 +36,7 @@ def cut_into_stretches(recording: Recording) -> Recording:
     stacks, frames = recording.stacks, _Frames.of(recording.stacks.calls)
     is_blocked = np.isin(stacks.state, BLOCKED)
     works = ~(frames.rests[stacks.call] | is_blocked & frames.waits[stacks.call])
+    works |= stacks.state == State.GIL  # there is something to do, wherever it is
     rounds = np.diff(np.unique(stacks.time_ns))  # of one thread alone it may be seconds
     usual_ns = int(np.median(rounds)) if len(rounds) else 0
     rows = [
