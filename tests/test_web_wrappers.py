@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -248,3 +250,9 @@ def test_failures_pass_as_they_are(tmp_path: Path) -> None:
     with recorded(tmp_path) as made, pytest.raises(LookupError):
         asyncio.run(get(lambda *given: WRAPPERS["ASGI"](fail)(None, *given)))
     assert made.done.requests.failed.tolist() == [True]
+
+
+def test_programs_without_asyncio_stay_so() -> None:
+    look = "import sys, infprof.profiler.session; print('asyncio' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, check=True, timeout=60)
+    assert done.stdout == b"False\n"

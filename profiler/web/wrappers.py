@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from infprof.profiler.request import is_open, serving
-from infprof.profiler.web.asgi import ASGIMiddleware, Message, Receive, Send
 from infprof.profiler.web.exchange import Exchange, FoundExchange
 from infprof.profiler.web.hand_over import handing_over
 from infprof.profiler.web.wsgi import Environ, WSGIMiddleware
@@ -22,43 +21,26 @@ from infprof.profiler.wrapping import hide_own_frame
 Original = Callable[..., Any]
 
 
-class _ASGI(ASGIMiddleware):
-    exchange = FoundExchange
-
-
 class _WSGI(WSGIMiddleware):
     exchange = FoundExchange
 
 
-def _counts() -> bool:
+def counts() -> bool:
     """Whether a server's requests are ours: something records, and nothing within is marked."""
     session = serving()
     return session is not None and not session.is_marked
 
 
 def _asgi(original: Original) -> Original:
-    """An application's ``__call__``."""
+    from infprof.profiler.web import asgi_wrappers  # asyncio, which not every program imports
 
-    @functools.wraps(original)
-    async def call(app: Any, scope: Message, receive: Receive, send: Send) -> None:
-        inner = functools.partial(original, app)
-        try:
-            await (_ASGI(inner) if _counts() else inner)(scope, receive, send)
-        except BaseException as error:
-            hide_own_frame(error)
-            raise
-
-    return call
+    return asgi_wrappers.application(original)
 
 
 def _runs_asgi(original: Original) -> Original:
-    """A server's method that is given the application."""
+    from infprof.profiler.web import asgi_wrappers
 
-    @functools.wraps(original)
-    async def call(server: Any, app: Any) -> Any:
-        return await original(server, _ASGI(app) if _counts() else app)
-
-    return call
+    return asgi_wrappers.runner(original)
 
 
 def _wsgi(original: Original) -> Original:
@@ -68,7 +50,7 @@ def _wsgi(original: Original) -> Original:
     def call(app: Any, environ: Environ, start_response: Original) -> Any:
         inner = functools.partial(original, app)
         try:
-            return (_WSGI(inner) if _counts() else inner)(environ, start_response)
+            return (_WSGI(inner) if counts() else inner)(environ, start_response)
         except BaseException as error:
             hide_own_frame(error)
             raise
@@ -82,7 +64,7 @@ def _runs_wsgi(original: Original) -> Original:
     @functools.wraps(original)
     def call(server: Any, app: Any) -> Any:
         try:
-            return original(server, _WSGI(app) if _counts() else app)
+            return original(server, _WSGI(app) if counts() else app)
         except BaseException as error:
             hide_own_frame(error)
             raise
@@ -96,7 +78,7 @@ def _answers(original: Original) -> Original:
     @functools.wraps(original)
     def call(*given: Any, **named: Any) -> Any:
         try:
-            if is_open() or not _counts():
+            if is_open() or not counts():
                 return original(*given, **named)
             with _exchange(next((one.method for one in given if hasattr(one, "method")), None)):
                 return original(*given, **named)
@@ -136,7 +118,7 @@ def _has_read(original: Original) -> Original:
     @functools.wraps(original)
     def call(handler: Any) -> Any:
         is_sound = original(handler)
-        if is_sound and _read.will_end and _counts() and not is_open():
+        if is_sound and _read.will_end and counts() and not is_open():
             _read.exchange = FoundExchange(handler.command)
             _read.exchange.begin()
             _read.exchange.resume()
