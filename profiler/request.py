@@ -95,6 +95,7 @@ class request:
         self._session = _session
         if self._session is not None:
             self.thread = this_thread.id
+            self._session.is_marked |= self.is_marked
             if outer is not None:
                 self._phase = self._take_the_place_of(outer, self._session)
             else:
@@ -107,7 +108,6 @@ class request:
 
     def _take_the_place_of(self, outer: request, session: Session) -> Phase:
         outer.is_open = False  # it ends untold
-        session.is_marked = True
         if not session.settled:
             with session.gate.lock:
                 session.gate.leave(outer.thread)

@@ -56,7 +56,7 @@ class Session:
         """No window will open any more: requests pass without the lock."""
         self.marks: list[int] = []
         self.is_marked = False
-        """The program marks requests within those of its server, which then are none."""
+        """The program marks requests: those of its server are none."""
         self.requests_seen = 0
         self.flushed_ns = self.described_ns = self.write_ns = 0
         self.block_start_ns = 0

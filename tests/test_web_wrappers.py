@@ -28,10 +28,19 @@ from infprof.profiler.stints import NOBODY
 from infprof.profiler.timeline import Timeline
 from infprof.profiler.web.exchange import current
 from infprof.profiler.web.wrappers import WRAPPERS
-from tests.recorded import recorded
+from tests.recorded import Recorded
+from tests.recorded import recorded as recorded_from_its_start
 from tests.test_asgi import START, body, get
 from tests.test_wsgi import Silent, hello
 from tests.test_wsgi import get as get_wsgi
+
+
+@contextmanager
+def recorded(folder: Path) -> Iterator[Recorded]:
+    """As an agent records a program that runs already."""
+    with recorded_from_its_start(folder) as made:
+        made.session.joined = True
+        yield made
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -151,6 +160,20 @@ def test_a_wsgi_server(tmp_path: Path) -> None:
             assert connection.getresponse().read() == b"hello"
             connection.close()
     assert len(made.done.requests) == 1 and not made.done.requests.failed.any()
+
+
+def test_a_program_that_we_started_may_have_a_server_beside(tmp_path: Path) -> None:
+    with recorded_from_its_start(tmp_path) as made:
+        WRAPPERS["answers"](lambda *_: None)(None, SimpleNamespace(method="GET"))
+    assert not len(made.done.requests)
+
+
+def test_what_is_marked_anywhere_is_all_that_counts(tmp_path: Path) -> None:
+    with recorded(tmp_path) as made:
+        with request("mine"):
+            pass
+        WRAPPERS["answers"](lambda *_: None)(None, SimpleNamespace(method="GET"))
+    assert len(made.done.requests) == 1
 
 
 def test_a_server_is_left_alone_while_nothing_records() -> None:

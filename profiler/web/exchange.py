@@ -44,6 +44,7 @@ class Exchange(request):
         """It has waited ``in_front_ns`` before the server, and then for the event loop."""
         self._session, self.thread = serving(), this_thread.id
         if self._session is not None:
+            self._session.is_marked |= self.is_marked
             self._phase = self._session.enter_request(self.thread)
         self.is_open = True
         self.enter_context()

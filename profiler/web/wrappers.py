@@ -26,9 +26,10 @@ class _WSGI(WSGIMiddleware):
 
 
 def counts() -> bool:
-    """Whether a server's requests are ours: something records, and nothing within is marked."""
+    """Whether a server's requests are ours: it runs already, and marks none itself. A program that
+    we started may have a server beside what it is there for, as for its own metrics."""
     session = serving()
-    return session is not None and not session.is_marked
+    return session is not None and session.joined and not session.is_marked
 
 
 def _asgi(original: Original) -> Original:
