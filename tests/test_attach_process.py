@@ -242,7 +242,8 @@ def test_with_an_agent_stages_are_exact_and_operators_known(
         _, errors = done.communicate(timeout=60)
         assert done.returncode == 0, errors
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["quality"]["basis"] == "occupancy" and report["latency"]["requests"] > 5
+    assert report["quality"]["basis"] == "occupancy", report["quality"]
+    assert report["latency"]["requests"] > 5, (report["latency"], report["quality"])
     assert report["findings"][0]["rule"] == first, report["verdict"]
     assert place in report["findings"][0]["where"][0]["name"]
     assert "ops" not in report["missing"]
