@@ -51,12 +51,12 @@ class EntryPoints:
         self._add_mark = add_mark
         self._inside = _Inside()
         self._undo: list[Callable[[], None]] = []
-        self._extra, self._asked_for = extra, set(extra)
+        self._extra = extra
 
     @property
     def is_asked_for(self) -> bool:
         """Whether an entry that the user named is not found yet."""
-        return bool(self._asked_for & self._waiting.keys())
+        return bool(self._extra.keys() & self._waiting.keys())
 
     def wrap_imported(self) -> None:
         """Wrap the entry points of libraries that were imported since."""

@@ -16,7 +16,6 @@ from array import array
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns, thread_time_ns
-from typing import Any
 
 from infprof.profiler.beats import Beats
 from infprof.profiler.call_tree import CallTree, Stack, is_ours, stack_of
@@ -205,8 +204,7 @@ class StackSampler:
         """Each thread of the program: kernel id, call, state."""
         self._is_outside = False
         found, wanting, active = list[tuple[int, int, int]](), list[int](), 0
-        for thread, file, stack in program_stacks():
-            native = native_id(thread)
+        for native, file, stack in program_stacks():
             state = self._states.of(native)
             wants = state == LOCK and not waits_in(file)
             if wants:
@@ -248,15 +246,16 @@ class StackSampler:
         self._beats.flush()
 
 
-def program_stacks() -> list[tuple[Any, str, Stack]]:
-    """The program's threads, each with its innermost function's file and its stack. All are read
-    before anything else is done: soon another thread may have the interpreter and move on."""
+def program_stacks() -> list[tuple[int, str, Stack]]:
+    """The program's threads by ``native_id``, each with its innermost function's file and its
+    stack. All are read before anything else is done: soon another thread may have the interpreter
+    and move on."""
     known = threading._active  # type: ignore[attr-defined]
-    own, found = threading.get_ident(), list[tuple[Any, str, Stack]]()
+    own, found = threading.get_ident(), list[tuple[int, str, Stack]]()
     for ident, frame in list(sys._current_frames().items())[:MOST_THREADS]:
         thread = known.get(ident)
         if ident != own and thread is not None and not thread.name.startswith("infprof"):
-            found.append((thread, frame.f_code.co_filename, stack_of(frame)))
+            found.append((native_id(thread), frame.f_code.co_filename, stack_of(frame)))
     return found
 
 

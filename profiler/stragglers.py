@@ -11,7 +11,7 @@ import os
 
 from infprof.profiler.call_tree import MODEL_FILE, Stack
 from infprof.profiler.garbage import collection_postponed
-from infprof.profiler.stack_sampler import native_id, program_stacks, waits_in
+from infprof.profiler.stack_sampler import program_stacks, waits_in
 from infprof.profiler.thread_state import LOCK, RUNNING, ThreadStates
 
 
@@ -46,8 +46,7 @@ def _at_work() -> set[int]:
     states = ThreadStates()
     with collection_postponed():
         found = [
-            (native_id(thread), states.of(native_id(thread)), file, stack)
-            for thread, file, stack in program_stacks()
+            (native, states.of(native), file, stack) for native, file, stack in program_stacks()
         ]
     return {thread for thread, state, file, stack in found if _works(state, file, stack)}
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from infprof.profiler.probes.proc import ProcessTree
 from infprof.profiler.probes.py_spy import find
 from tests.agents import listens
 from tests.metrics_pages import showing, vllm
@@ -212,13 +213,9 @@ def test_a_process_and_an_address_make_one_report(tmp_path: Path) -> None:
 
 def listener(pid: int) -> int:
     """The process with an agent that serves: a launcher's first worker."""
-    children = [
-        int(child)
-        for file in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in file.read_text().split()
-    ]
-    until(lambda: any(map(listens, children or [pid])))
-    return next(filter(listens, children or [pid]))
+    serving = ProcessTree(pid).pids(0)[1:] or (pid,)
+    until(lambda: any(map(listens, serving)))
+    return next(filter(listens, serving))
 
 
 @needs

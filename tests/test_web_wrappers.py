@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socketserver import TCPServer
 from types import SimpleNamespace
 from typing import Any
 from wsgiref.simple_server import make_server
@@ -31,7 +30,7 @@ from infprof.profiler.web.wrappers import WRAPPERS
 from tests.recorded import Recorded
 from tests.recorded import recorded as recorded_from_its_start
 from tests.test_asgi import START, body, get
-from tests.test_wsgi import Silent, hello
+from tests.test_wsgi import Silent, hello, served
 from tests.test_wsgi import get as get_wsgi
 
 
@@ -59,18 +58,6 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"ok")
 
     def log_message(self, *_: object) -> None: ...
-
-
-@contextmanager
-def served(server: TCPServer) -> Iterator[int]:
-    with server:
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        serving.start()
-        try:
-            yield int(server.server_address[1])
-        finally:
-            server.shutdown()
-            serving.join()
 
 
 class Quiet(ThreadingHTTPServer):

@@ -6,9 +6,10 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from socketserver import ThreadingMixIn
+from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.util import FileWrapper, setup_testing_defaults
@@ -179,17 +180,25 @@ class Silent(WSGIRequestHandler):
     def log_message(self, *_: Any) -> None: ...
 
 
+@contextmanager
+def served(server: TCPServer) -> Iterator[int]:
+    with server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
+            serving.join()
+
+
 def test_behind_a_real_server_with_threads(tmp_path: Path) -> None:
     with recorded(tmp_path) as made:
         app: Any = WSGIMiddleware(hello)
-        with make_server("127.0.0.1", 0, app, Threaded, Silent) as server:
-            serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            serving.start()
-            url = f"http://127.0.0.1:{server.server_port}/"
+        with served(make_server("127.0.0.1", 0, app, Threaded, Silent)) as port:
+            url = f"http://127.0.0.1:{port}/"
             with ThreadPoolExecutor(4) as clients:
                 answers = list(clients.map(lambda _: _read(url), range(12)))
-            server.shutdown()
-            serving.join()
     done = made.done
     assert answers == [b"hello"] * 12
     assert len(done.requests) == 12 and not done.requests.failed.any()

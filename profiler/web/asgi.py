@@ -50,10 +50,7 @@ class ASGIMiddleware:
             under_way.came(waited_since(self.options.arrival(header)))
             if tells:
                 under_way.heard, send = [], _Sender(under_way, send)
-        if is_open():
-            await self.app(scope, receive, send)
-            return
-        if not tells and serving() is None:
+        if is_open() or not (tells or serving()):
             await self.app(scope, receive, send)
             return
         exchange = self.exchange(scope.get("method"))

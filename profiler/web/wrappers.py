@@ -16,7 +16,7 @@ from infprof.profiler.request import is_open, serving
 from infprof.profiler.web.exchange import Exchange, FoundExchange
 from infprof.profiler.web.hand_over import handing_over
 from infprof.profiler.web.wsgi import Environ, WSGIMiddleware
-from infprof.profiler.wrapping import hide_own_frame
+from infprof.profiler.wrapping import hide_own_frame, wrap
 
 Original = Callable[..., Any]
 
@@ -90,17 +90,21 @@ def _answers(original: Original) -> Original:
     return call
 
 
-@contextmanager
-def _exchange(method: object) -> Iterator[None]:
+def _begun(method: object) -> Exchange:
     exchange = FoundExchange(method)
     exchange.begin()
     exchange.resume()
+    return exchange
+
+
+@contextmanager
+def _exchange(method: object) -> Iterator[None]:
+    exchange, failed = _begun(method), True
     try:
         yield
-    except BaseException:
-        exchange.end(failed=True)
-        raise
-    exchange.end(failed=False)
+        failed = False
+    finally:
+        exchange.end(failed)
 
 
 class _Read(threading.local):
@@ -120,33 +124,27 @@ def _has_read(original: Original) -> Original:
     def call(handler: Any) -> Any:
         is_sound = original(handler)
         if is_sound and _read.will_end and counts() and not is_open():
-            _read.exchange = FoundExchange(handler.command)
-            _read.exchange.begin()
-            _read.exchange.resume()
+            _read.exchange = _begun(handler.command)
         return is_sound
 
     return call
 
 
+@contextmanager
+def _until_answered() -> Iterator[None]:
+    _read.will_end = failed = True
+    try:
+        yield
+        failed = False
+    finally:
+        exchange, _read.exchange, _read.will_end = _read.exchange, None, False
+        if exchange is not None:
+            exchange.end(failed)
+
+
 def _has_answered(original: Original) -> Original:
     """The standard library's ``handle_one_request``."""
-
-    @functools.wraps(original)
-    def call(handler: Any) -> Any:
-        _read.will_end = failed = True
-        try:
-            result = original(handler)
-            failed = False
-        except BaseException as error:
-            hide_own_frame(error)
-            raise
-        finally:
-            exchange, _read.exchange, _read.will_end = _read.exchange, None, False
-            if exchange is not None:
-                exchange.end(failed)
-        return result
-
-    return call
+    return wrap(original, _until_answered)
 
 
 WRAPPERS: dict[str, Callable[[Original], Original]] = {

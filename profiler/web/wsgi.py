@@ -45,9 +45,7 @@ class WSGIMiddleware:
             under_way.came(waited_since(self.options.arrival(header)))
             if tells:
                 under_way.heard, start_response = [], _Starter(under_way, start_response)
-        if is_open():
-            return self.app(environ, start_response)
-        if not tells and serving() is None:
+        if is_open() or not (tells or serving()):
             return self.app(environ, start_response)
         exchange = self.exchange(environ.get("REQUEST_METHOD"))
         exchange.heard = [] if tells else None
