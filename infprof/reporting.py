@@ -18,10 +18,10 @@ from infprof.rules.engine import catalog
 
 def report_on(file: Path, read: Callable[[], Recording], out: Path | None, as_json: bool) -> None:
     """Explain what ``read`` gives of a file; print the result, and write it where asked."""
-    if out is not None and out.suffix.lstrip(".").lower() not in formats():
+    if out is not None and _extension(out) not in formats():
         known = ", ".join(f".{one}" for one in sorted(formats()))
         raise BadInput(f"{out}: no format for this ending; known are {known}")
-    _get_ready()
+    _get_ready(out)
     report = diagnose(read())
     if out is not None:
         try:
@@ -37,12 +37,18 @@ def report_on(file: Path, read: Callable[[], Recording], out: Path | None, as_js
         say(f"\nNext: infprof report {file} -o report.html")
 
 
-def _get_ready() -> None:
-    """What would else be done later, now that another process may read: import the rules, and have
-    the models' validators made."""
+def _get_ready(out: Path | None) -> None:
+    """What would else be done later, now that another process may read: import the rules, have the
+    models' validators made, and whatever the format asked for can do ahead."""
     catalog()
     Header.model_rebuild()
     Report.model_rebuild()
+    if out is not None:
+        getattr(formats()[_extension(out)], "get_ready", lambda: None)()
+
+
+def _extension(out: Path) -> str:
+    return out.suffix.lstrip(".").lower()
 
 
 def show(report: Report, as_json: bool, console: Console) -> None:

@@ -36,9 +36,12 @@ COPY_CALL_NS = 100_000
 SLOWEST_STAGING_NS_PER_BYTE = 2
 """0.5 GB/s, a tenth of what one core copies from pageable memory: a slower call mostly waited."""
 
+MEMORY_LEAF = "compute.memory"
+"""Copies and memsets within the device's own memory are part of what it computes."""
+
 DEVICE_LEAVES = (
     *(f"compute.{one}" for one in "gemm conv attention pointwise copy other comm".split()),
-    "compute.memory", "h2d.copy", "d2h.copy",
+    MEMORY_LEAF, "h2d.copy", "d2h.copy",
 )  # fmt: skip
 """In order of claim where several run at once."""
 
@@ -71,13 +74,20 @@ def device_leaves(timeline: Timeline) -> npt.NDArray[np.object_]:
     """The leaf of each of the Timeline's ``device_rows``, one of ``DEVICE_LEAVES``."""
     rows = timeline.device_rows
     kind = timeline.events.kind[rows]
-    found = np.full(len(rows), "compute.memory", object)
-    kernels, copies = kind == Kind.KERNEL, kind == Kind.COPY
-    found[kernels] = "compute." + timeline.label(rows[kernels], names.kernel_family)
-    direction = timeline.label(rows, names.copy_direction)
-    for one in ("h2d", "d2h"):
-        found[copies & (direction == one)] = f"{one}.copy"
+    found = np.full(len(rows), MEMORY_LEAF, object)
+    for one, leaf_of in ((Kind.KERNEL, _kernel_leaf), (Kind.COPY, _copy_leaf)):
+        mine = kind == one
+        found[mine] = timeline.label(rows[mine], leaf_of)
     return found
+
+
+def _kernel_leaf(name: str) -> str:
+    return f"compute.{names.kernel_family(name)}"
+
+
+def _copy_leaf(name: str) -> str:
+    direction = names.copy_direction(name)
+    return f"{direction}.copy" if direction in ("h2d", "d2h") else MEMORY_LEAF
 
 
 def _host(timeline: Timeline, leaf: str, rows: Rows) -> Layer:

@@ -44,6 +44,13 @@ _FILTERS = {
 }
 
 
+def get_ready() -> None:
+    """Compile the templates, which takes longer than to render them."""
+    environment = _environment()
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
+
+
 def render(report: Report) -> str:
     """The whole page."""
     from markupsafe import Markup

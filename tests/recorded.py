@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from infprof.frugality import no_collection
 from infprof.profiler.assemble import assemble
 from infprof.profiler.events import Kind
 from infprof.profiler.recording import Phase, Recording, Subject
@@ -47,16 +48,18 @@ class Recorded:
 
 @contextmanager
 def recorded(folder: Path, plan: Plan = NO_WINDOWS) -> Iterator[Recorded]:
-    """Record this process for the length of a block."""
+    """Record this process for the length of a block, in which no pause of Python's collector comes
+    between: it would be a range of its own."""
     raw = folder / "raw"
     made = Recorded(Session(raw, plan))
-    made.session.start()
-    serve(made.session)
-    try:
-        yield made
-    finally:
-        serve(None)
-        made.session.finish()
+    with no_collection():
+        made.session.start()
+        serve(made.session)
+        try:
+            yield made
+        finally:
+            serve(None)
+            made.session.finish()
     made.recording = read(raw)
 
 

@@ -24,6 +24,10 @@ PLAN = ("--warmup", "2", "--plain", "5", "--window", "4", "--windows", "2")
 REQUESTS = "14"
 """What this plan needs: 2 to warm up, 1 and 5 untraced, 2 and 4 traced."""
 
+EXPLAINED = (6, 10)
+"""The traced ones; or, on a machine so slow that the second window would cost more than its share,
+all ten that no tracer touched."""
+
 UNKNOWN_SHARE = 0.10
 
 
@@ -39,7 +43,7 @@ def adds_up(ran: Ran) -> None:
     """What holds for every run of every example."""
     assert ran.exit_code == 0, ran.errors
     breakdown = ran.report.breakdown
-    assert breakdown.requests == 6
+    assert breakdown.requests in EXPLAINED
     assert sum(stage.exposed_ns for stage in breakdown.stages) == breakdown.wall_ns
     unknown = ran.share("unattributed")
     assert unknown is not None and unknown <= UNKNOWN_SHARE
