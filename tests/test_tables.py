@@ -22,12 +22,12 @@ def fetch(ms):
 SCRIPT = """
 import shop_store, time
 def weigh():
-    end = time.perf_counter() + 0.004
+    end = time.perf_counter() + 0.016
     while time.perf_counter() < end: pass
 def serve():
-    shop_store.fetch(12)
+    shop_store.fetch(48)
     weigh()
-for _ in range(60): serve()
+for _ in range(20): serve()
 """
 
 
