@@ -1,8 +1,9 @@
 """How long ``infprof report`` takes on a trace, beside merely parsing the same file.
 
 ``python benchmarks/analyze.py TRACE [--events 100000 ...] [--runs 5]`` repeats a trace's events,
-later and later, until there are so many, and prints for each size the median time and peak memory
-of the whole process of ``infprof report``, of a bare ``orjson.loads`` and their ratio; in turns.
+later and later, until there are so many, and prints for each size the median time, CPU time and
+peak memory of ``infprof report`` with all processes that it starts, of a bare ``orjson.loads``, and
+the ratio of their times; in turns.
 ``--hta PYTHON`` names an interpreter that has HolisticTraceAnalysis: its temporal breakdown is
 timed too. At the end stands how far the cost of an event differs between the sizes.
 """
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -60,33 +61,52 @@ def _later(row: dict[str, Any], by: float, ids: int) -> dict[str, Any]:
     return new
 
 
-def measure(command: list[str]) -> tuple[float, int]:
-    """Seconds and peak bytes of a process."""
+class Cost(NamedTuple):
+    """What one run took."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+
+
+def measure(command: list[str]) -> Cost:
+    """Of a process and those that it waited for; the peak is that of the largest."""
     began = time.perf_counter()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, env=WITH_BYTECODE, **quiet)
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0, f"{command} failed"
-    return time.perf_counter() - began, usage.ru_maxrss * 1024
+    cpu = usage.ru_utime + usage.ru_stime
+    return Cost(time.perf_counter() - began, cpu, usage.ru_maxrss * 1024)
 
 
-def compare(file: Path, runs: int, hta: str | None) -> float:
-    """Print one line for each program; the report's median seconds."""
+def median(runs: list[Cost]) -> Cost:
+    """Of each figure alone; of peaks the highest."""
+    seconds, cpu, peaks = zip(*runs, strict=True)
+    return Cost(statistics.median(seconds), statistics.median(cpu), max(peaks))
+
+
+def compare(file: Path, runs: int, hta: str | None) -> Cost:
+    """Print one line for each program; the report's cost."""
     commands = {
         "infprof report": [sys.executable, "-m", "infprof", "report", str(file)],
         "orjson.loads": [sys.executable, "-c", BARE, str(file)],
     }
     if hta is not None:
         commands["HolisticTraceAnalysis"] = [hta, "-c", HTA, str(file)]
-    found: dict[str, list[tuple[float, int]]] = {name: [] for name in commands}
+    found: dict[str, list[Cost]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
             found[name].append(measure(command))
-    seconds = {name: statistics.median(one for one, _ in rows) for name, rows in found.items()}
-    for name, rows in found.items():
-        peak, ratio = max(one for _, one in rows) / 1e6, seconds[name] / seconds["orjson.loads"]
-        print(f"  {name:22}{seconds[name]:8.2f} s {peak:8.0f} MB   x{ratio:.2f}", flush=True)
-    return seconds["infprof report"]
+    costs = {name: median(rows) for name, rows in found.items()}
+    for name, one in costs.items():
+        ratio = one.seconds / costs["orjson.loads"].seconds
+        print(
+            f"  {name:22}{one.seconds:8.2f} s {one.cpu_seconds:8.2f} s of CPU"
+            f" {one.peak_bytes / 1e6:8.0f} MB   x{ratio:.2f}",
+            flush=True,
+        )
+    return costs["infprof report"]
 
 
 def main() -> None:
@@ -101,7 +121,7 @@ def main() -> None:
     if args.make is not None:
         make(args.trace, args.events[0], args.make)
         return
-    cost: dict[int, float] = {}
+    cost: dict[int, Cost] = {}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "trace.json"
         for events in args.events:
@@ -125,12 +145,16 @@ def make(source: Path, events: int, file: Path) -> None:
     print(len(made["traceEvents"]))
 
 
-def slope(cost: dict[int, float]) -> None:
-    """What each further event costs, from each size to the next."""
+def slope(cost: dict[int, Cost]) -> None:
+    """What each further event costs, from each size to the next. In time the first ones cost less:
+    they are read while the other process still imports what will explain them."""
     sizes = sorted(cost)
     for less, more in zip(sizes, sizes[1:], strict=False):
-        each = (cost[more] - cost[less]) / (more - less) * 1e6
-        print(f"{each:.2f} us for each event from {less:,} to {more:,}")
+        time_us, cpu_us = (
+            (getattr(cost[more], what) - getattr(cost[less], what)) / (more - less) * 1e6
+            for what in ("seconds", "cpu_seconds")
+        )
+        print(f"{time_us:.2f} us, {cpu_us:.2f} us of CPU, for each event from {less:,} to {more:,}")
 
 
 if __name__ == "__main__":
