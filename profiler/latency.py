@@ -32,6 +32,8 @@ class Latency:
     traced_p50_ns: int | None
     spread: float | None
     """Interquartile range over the median: the noise a difference must exceed."""
+    work_spread: float | None
+    """The same of the time in which threads worked for them, where that is known."""
 
     @property
     def distortion(self) -> float | None:
@@ -52,7 +54,8 @@ def measure_latency(recording: Recording) -> Latency:
     walls = table.end_ns - table.start_ns
     plain = walls[table.phase == Phase.PLAIN]
     cold, traced = walls[table.phase == Phase.COLD], walls[table.phase == Phase.TRACED]
-    p25, p50, p75, p95, p99 = (_percentile(plain, q) for q in (25, 50, 75, 95, 99))
+    p50, p95, p99 = (_percentile(plain, q) for q in (50, 95, 99))
+    worked = recording.stints.worked_ns(table.number[table.phase == Phase.PLAIN])
     return Latency(
         requests=len(plain),
         walls_ns=plain,
@@ -63,7 +66,8 @@ def measure_latency(recording: Recording) -> Latency:
         throughput_per_s=_throughput(table),
         cold_ns=int(cold[0]) if len(cold) else None,
         traced_p50_ns=_percentile(traced, 50),
-        spread=(p75 - p25) / p50 if p50 and p75 is not None and p25 is not None else None,
+        spread=_spread(plain),
+        work_spread=_spread(worked),
     )
 
 
@@ -81,6 +85,7 @@ def _of_served(told: Served) -> Latency:
         cold_ns=None,
         traced_p50_ns=None,
         spread=None,
+        work_spread=None,
     )
 
 
@@ -98,11 +103,17 @@ def _of_load(told: Load) -> Latency:
         cold_ns=None,
         traced_p50_ns=None,
         spread=None,
+        work_spread=None,
     )
 
 
 def _percentile(walls: npt.NDArray[np.int64], q: float) -> int | None:
     return int(np.percentile(walls, q, method="nearest")) if len(walls) else None
+
+
+def _spread(walls: npt.NDArray[np.int64]) -> float | None:
+    p25, p50, p75 = (_percentile(walls, q) for q in (25, 50, 75))
+    return (p75 - p25) / p50 if p50 and p75 is not None and p25 is not None else None
 
 
 def _throughput(table: Requests) -> float | None:

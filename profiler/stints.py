@@ -85,6 +85,15 @@ class Stints:
         found[same] = start[first[place[same]]]
         return found
 
+    def worked_ns(self, requests: Int64Array) -> Int64Array:
+        """How long threads worked for each of some requests; 0 where none is known to have."""
+        worked = np.flatnonzero(self.wait == WORK)
+        known, place = np.unique(self.request[worked], return_inverse=True)
+        total = np.zeros(len(known), np.int64)
+        np.add.at(total, place, (self.end_ns - self.start_ns)[worked])
+        found = dict(zip(known.tolist(), total.tolist(), strict=True))
+        return np.array([found.get(one, 0) for one in requests.tolist()], np.int64)
+
     def owner(self, lanes: npt.NDArray[np.int32], times: Int64Array) -> Int64Array:
         """For which request each thread worked at each time; ``NOBODY`` where for none."""
         found = np.full(len(times), NOBODY, np.int64)

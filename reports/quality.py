@@ -58,9 +58,12 @@ def drowned_in_noise(evidence: Evidence) -> bool:
     """Whether others kept the CPUs so busy that latencies jump: then no share means anything.
 
     Either alone does not say so: requests of different sizes differ, a busy pool waits for itself.
+    Where requests wait for each other, what was done for each must differ as well.
     """
-    spread = evidence.latency.spread
-    return spread is not None and spread > DROWNING_SPREAD and _pressure(evidence) > CPU_PRESSURE
+    spreads = evidence.latency.spread, evidence.latency.work_spread
+    known = [one for one in spreads if one is not None]
+    drowning = min(known, default=0.0) > DROWNING_SPREAD
+    return drowning and _pressure(evidence) > CPU_PRESSURE
 
 
 def _pressure(evidence: Evidence) -> float:

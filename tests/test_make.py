@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from infprof.diagnosis import diagnose
-from infprof.profiler.recording import Recording
+from infprof.profiler.recording import Phase, Recording, Requests
+from infprof.profiler.stints import NO_STINTS, Stints
 from infprof.reports.charts import thin
 from infprof.reports.report import Report
 from tests.build import recording
@@ -180,23 +183,32 @@ def test_an_interval_ranks_by_its_middle() -> None:
     assert [rule for rule, _ in order] == ["sure", "ceiling"]
 
 
-def test_a_machine_that_others_keep_busy_gives_no_finding() -> None:
-    from dataclasses import replace
+def on_a_busy_machine(stints: Stints = NO_STINTS) -> Report:
+    """Requests of very different walls, numbered from 1, while CPUs were waited for."""
+    rows, at = [], 0
+    for number, wall in enumerate([1000, 1000, 1000, 4000, 4000] * 8, 1):
+        rows.append((at, at + wall * 1000, 0, int(Phase.PLAIN), 0, -1, number))
+        at += (wall + 1) * 1000
+    rows.append((at, at + 1_000_000, 0, int(Phase.TRACED), 0, -1, len(rows) + 1))
+    text = f"main: {at / 1000}-{at / 1000 + 900} range io:read"
+    busy = recording(text, series={"host.pressure_cpu": [(0, 60.0)]})
+    return diagnose(replace(busy, requests=Requests.of(rows), stints=stints))
 
-    walls = [1000, 1000, 1000, 4000, 4000] * 8
-    parts, at = [], 0
-    for wall in walls:
-        parts.append(f"main: {at}-{at + wall} request plain")
-        at += wall + 1
-    parts.append(f"main: {at}-{at + 1000} request traced | main: {at}-{at + 900} range io:read")
-    quiet = recording("\n".join(parts))
-    busy = recording("", series={"host.pressure_cpu": [(0, 60.0)]})
-    assert diagnose(quiet).findings
-    quiet.header.series = busy.header.series
-    report = diagnose(replace(quiet, samples=busy.samples))
+
+def test_a_machine_that_others_keep_busy_gives_no_finding() -> None:
+    report = on_a_busy_machine()
     assert report.quality.level == "invalid"
     assert not report.findings
     assert report.verdict.sentence.startswith("Nothing can be said: other work kept")
+
+
+@pytest.mark.parametrize(("work_us", "level"), [((900, 1000), "limited"), ((900, 3500), "invalid")])
+def test_requests_that_wait_for_each_other_are_no_noise(
+    work_us: tuple[int, int], level: str
+) -> None:
+    """Where as much was done for each of them."""
+    rows = [(number, 0, work_us[number % 5 in (4, 0)] * 1000, 0, "") for number in range(1, 41)]
+    assert on_a_busy_machine(Stints.from_rows(rows)).quality.level == level
 
 
 def test_a_tracer_that_holds_up_some_requests_distorts_the_mean() -> None:

@@ -59,6 +59,11 @@ def test_requests_of_one_thread_claim_only_their_own_work() -> None:
     assert (a["unattributed"], b["unattributed"]) == (10, 2)
 
 
+def test_the_work_for_a_request_is_that_of_all_its_stints() -> None:
+    found = TWO_IN_TURNS.stints.worked_ns(np.array([B, A, 3]))
+    assert found.tolist() == [20 * US, 16 * US, 0]
+
+
 def test_a_range_holds_while_its_request_waits() -> None:
     made = served(
         "main: 1-39 range io:fetch | main: 12-32 range compute:b",

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "fastapi_app"
-CLIENTS, EACH = 4, 6
+CLIENTS, EACH = 4, 8
 REQUESTS = (CLIENTS + 1) * EACH
 """One more client looks at the service's health."""
 

@@ -24,7 +24,7 @@ import infprof
 
 EXPECT = "blocked-event-loop"
 
-VALUES, WIDTH, ROWS, LAYERS = 64, 512, 192, 8
+VALUES, WIDTH, ROWS, LAYERS = 64, 512, 1024, 8
 
 model = torch.nn.Sequential(
     torch.nn.Linear(VALUES, WIDTH),
