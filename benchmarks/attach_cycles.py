@@ -7,8 +7,8 @@ At the end it prints what changed since the tenth cycle: by then torch's tracer 
 Before and after, with nobody attached, it serves for some seconds: the rates tell what is left of
 our cost.
 
-Bar: 200 cycles leave the memory within 2 %, and no thread, file or signal handler. The last of
-torch's own tracer is not ours to give back; ``--windows 0`` shows what is ours.
+Bar: 200 cycles leave the memory within 2 %, and no thread, file or signal handler. ``--windows 0``
+shows what is ours without torch's tracer.
 """
 
 from __future__ import annotations

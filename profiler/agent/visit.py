@@ -20,6 +20,7 @@ from infprof.profiler import request
 from infprof.profiler.agent import messages
 from infprof.profiler.agent.messages import LONGEST, Order, Refused, line_of
 from infprof.profiler.agent.places import raw_folder
+from infprof.profiler.kineto_thread import end_kineto_thread
 from infprof.profiler.session import Session
 
 TICK_MS = 200
@@ -119,6 +120,7 @@ class Visit:
         if request.serving() is session:
             request.serve(None)
         session.finish()
+        end_kineto_thread()
 
     def _until_over(self, order: Order, folder: Path) -> Generator[int, None, str]:
         latest = monotonic() + order.seconds

@@ -16,6 +16,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from infprof.profiler.collectors import Unavailable
+from infprof.profiler.kineto_thread import kineto_thread_noted
 from infprof.profiler.other_thread import in_other_thread
 from infprof.profiler.quiet_kineto import quiet_kineto
 
@@ -44,7 +45,7 @@ class Window:
             if torch.autograd._profiler_enabled():
                 raise Unavailable("the program runs its own torch.profiler, which does not nest")
             config, activities, self.any_thread_may_stop = _settings(torch)
-            with quiet_kineto():
+            with quiet_kineto(), kineto_thread_noted():
                 torch.autograd._prepare_profiler(config, activities)
             torch.autograd._enable_profiler(config, activities)
             torch.autograd.profiler._run_on_profiler_start()
