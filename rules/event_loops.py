@@ -29,10 +29,6 @@ LONG_HOLD_NS = 10_000_000
 MANY_TASKS = 3.0
 """Tasks at a time: a main one that waits, one that is served, and one that is kept waiting."""
 
-KEPT_WAITING = "queue.event loop", "queue.other requests on the loop"
-FELT_SHARE = 0.05
-"""Requests that wait for each other by a smaller part of their time are not delayed by it."""
-
 
 class Overlap(NamedTuple):
     """What requests of one thread lost to each other."""
@@ -67,13 +63,13 @@ def in_coroutine(evidence: Evidence) -> Mask:
 
 
 def keeps_others_waiting(evidence: Evidence) -> bool:
-    """Whether there is anybody to wait for a loop that is blocked."""
-    tasks, breakdown = evidence.header.settings.get("loop_tasks"), evidence.breakdown
-    kept_ns = sum(breakdown.leaves.get(leaf, (0, 0))[0] for leaf in KEPT_WAITING)
+    """Whether there is anybody to wait for a loop that is blocked. Of a web server, whose requests
+    have stints, there is: in its socket, where nobody sees who waits."""
+    tasks = evidence.header.settings.get("loop_tasks")
     return (
         evidence.header.is_of_stretches
+        or len(evidence.recording.stints) > 0
         or (isinstance(tasks, float) and tasks >= MANY_TASKS)
-        or kept_ns > FELT_SHARE * breakdown.wall_ns
     )
 
 

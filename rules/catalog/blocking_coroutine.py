@@ -3,7 +3,7 @@
 What it looks for:
 Samples of a thread that runs an event loop, in which the program's own code sleeps or waits for a
 file, a socket or a pipe: in a coroutine such a wait belongs behind an `await`. Counted where others
-are kept waiting: in a watched server, or where several tasks share the loop.
+are kept waiting: in a web server, or where several tasks share the loop.
 
 Why it costs time:
 An event loop serves many requests on one thread: each runs until it awaits. During a blocking call

@@ -67,6 +67,16 @@ def test_where_nobody_waits_nobody_is_kept_waiting() -> None:
     assert found_in(replace(alone, header=header)) is not None
 
 
+def test_who_connects_to_a_web_server_waits_in_its_socket() -> None:
+    alone = recording(
+        f"main: 0-1000 request plain | main: 0-600 stack 60 !sleep {HANDLER}"
+        f" | main: 600-1000 stack 40 {HANDLER}"
+    )
+    assert found_in(alone) is None
+    stints = Stints.from_rows([(1, 0, 1_000_000, 0, "")])
+    assert found_in(replace(alone, stints=stints)) is not None
+
+
 def test_requests_that_waited_for_the_loop_were_kept_waiting() -> None:
     """As a middleware saw them; what it wrapped of the sleep is then no fixed sleep's finding."""
     text = f"""
