@@ -11,8 +11,10 @@ from typing import TypeVar
 from rich.console import Console
 
 from infprof import __version__, engine_beside, load_beside
+from infprof.asked import Asked
 from infprof.deep_attach import recording_through_agent
 from infprof.engine_beside import Traced
+from infprof.judging import judging
 from infprof.load_beside import Meanwhile
 from infprof.output import Output, explain, prepare
 from infprof.profiler.agent.asking import socket_of
@@ -49,18 +51,24 @@ class Wanted:
     """Load an agent into a process that has none."""
 
 
-def attach_and_report(targets: tuple[str, ...], wanted: Wanted, out: Path, as_json: bool) -> None:
+def attach_and_report(
+    targets: tuple[str, ...],
+    wanted: Wanted,
+    out: Path,
+    as_json: bool,
+    asked: Asked | None = None,
+) -> None:
     """Watch a process, the metrics page at an address, or both; write the recording and the report
     into ``out``."""
     pid, url = _targets(targets, wanted)
-    output = Output(out)
+    output, judged = Output(out), judging(asked)
     try:
         recording = _inside(pid, url, wanted, out)
         if recording is None:
             recording = _watch(pid, url, wanted)
             recording.header.tool_version = __version__
             recording.save(output.recording)
-        report = explain(recording, output)
+        report = explain(recording, output, judged)
     except OSError as error:
         reason = error.strerror or str(error)
         raise BadInput(f"{out}: cannot be written ({reason}); choose another -o") from error

@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 import click
 
-from infprof import __version__
+from infprof import __version__, options
+from infprof.asked import Asked
 from infprof.frugality import no_collection, one_thread
 
 
@@ -46,24 +47,8 @@ def _fail(line: str) -> NoReturn:
     sys.exit(2)
 
 
-_folder = click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("infprof-report"),
-    show_default=True,
-    help="Folder for report.html, report.json and recording/.",
-)
-_tables = click.option(
-    "--tables",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Your own libraries' stages, beside the known ones (JSON; see docs/how-it-works.md).",
-)
-
-
 @main.command(context_settings={"allow_interspersed_args": False})
-@_folder
+@options.folder
 @click.option("-m", "module", is_flag=True, help="Run a module, like python -m.")
 @click.option(
     "--warmup",
@@ -106,8 +91,8 @@ _tables = click.option(
     metavar="MODULE:FUNCTION",
     help="Count each call of this function as a request. The script's own is __main__:FUNCTION.",
 )
-@_tables
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON when it ends.")
+@options.tables
+@options.as_json
 @click.option(
     "--serve",
     is_flag=True,
@@ -115,6 +100,7 @@ _tables = click.option(
 )
 @click.argument("script", metavar="SCRIPT|MODULE")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@options.judged
 @_one_line_errors
 def run(
     script: str,
@@ -125,6 +111,7 @@ def run(
     tables: Path | None,
     as_json: bool,
     serve: bool,
+    asked: Asked,
     **plan: Any,
 ) -> None:
     """Run a Python script and report where its requests' time goes.
@@ -143,7 +130,7 @@ def run(
     if call is not None:
         module_name, function = _parts(call)
         entries[module_name] = {**entries.get(module_name, {}), function: "request"}
-    run_and_report(script, arguments, out, module, as_json, plan, entries)
+    run_and_report(script, arguments, out, module, as_json, plan, entries, asked)
 
 
 def _serve(program: str, arguments: tuple[str, ...], module: bool) -> NoReturn:
@@ -186,10 +173,11 @@ def _parts(call: str) -> tuple[str, str]:
     type=click.Path(path_type=Path),
     help="Write the report here; the ending picks the format (.html .md .json .txt).",
 )
-@_tables
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@options.tables
+@options.as_json
+@options.judged
 @_one_line_errors
-def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> None:
+def report(file: Path, out: Path | None, tables: Path | None, as_json: bool, asked: Asked) -> None:
     """Explain a recording of infprof's, a torch.profiler trace (plain or gzipped), a saved metrics
     page, or the result of a load generator."""
     from infprof.reading_ahead import reading_ahead
@@ -199,7 +187,7 @@ def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> 
             from infprof.reporting import report_on
 
         _use(tables)
-        report_on(file, read, out, as_json)
+        report_on(file, read, out, as_json, asked)
 
 
 @main.command()
@@ -236,8 +224,9 @@ def report(file: Path, out: Path | None, tables: Path | None, as_json: bool) -> 
     is_flag=True,
     help="Load our agent into a process that did not let us in (needs Python 3.14 there).",
 )
-@_folder
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@options.folder
+@options.as_json
+@options.judged
 @click.pass_context
 @_one_line_errors
 def attach(
@@ -250,6 +239,7 @@ def attach(
     inject: bool,
     out: Path,
     as_json: bool,
+    asked: Asked,
 ) -> None:
     """Watch a live server: a process, an engine's metrics page, or both.
 
@@ -262,7 +252,7 @@ def attach(
     source = context.get_parameter_source("duration")
     is_exact = load is None or source is not click.core.ParameterSource.DEFAULT
     wanted = Wanted(duration, is_exact, load, traces, from_outside, inject)
-    attach_and_report(targets, wanted, out, as_json)
+    attach_and_report(targets, wanted, out, as_json, asked)
 
 
 @main.command()

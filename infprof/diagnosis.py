@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from infprof.judging import Judging
 from infprof.profiler.device import device_facts
 from infprof.profiler.explain import explain
 from infprof.profiler.latency import measure_latency
@@ -20,26 +21,31 @@ from infprof.rules.engine_trace import judge_both
 from infprof.rules.evidence import Evidence
 
 
-def diagnose(recording: Recording) -> Report:
-    """Say where the time of a recording went, what is wrong and what fixing it would save."""
+def diagnose(recording: Recording, judged: Judging | None = None) -> Report:
+    """Say where the time of a recording went, what is wrong and what fixing it would save.
+
+    ``judged`` says how to judge, as ``infprof.judging.judging()`` reads it from the settings file;
+    without it the whole catalog is asked.
+    """
+    judged = judged or Judging()
     both = parts(recording)
     if both is not None:
-        return _of_engine(*both)
+        return _of_engine(*both, judged)
     apart = told_apart(recording)
     if apart is not None:
-        return _of_requests_and_threads(*apart)
+        return _of_requests_and_threads(*apart, judged)
     timeline = Timeline(recording)
     facts = device_facts(timeline), measure_latency(recording)
     traced = Evidence(recording, timeline, explain(timeline), *facts)
     found = untraced(timeline)
     plain = None if found is None else Evidence(recording, *found, *facts)
-    return make_report(plain or traced, judge(traced, plain))
+    return make_report(plain or traced, judge(traced, plain, judged.choice))
 
 
-def _of_requests_and_threads(told: Recording, seen: Recording) -> Report:
+def _of_requests_and_threads(told: Recording, seen: Recording, judged: Judging) -> Report:
     """The report is of the requests; the threads' work serves the rules about the host's code."""
     request, threads = _alone(told), _alone(seen)
-    return make_report(request, judge_beside(request, threads))
+    return make_report(request, judge_beside(request, threads, judged.choice))
 
 
 def _alone(recording: Recording) -> Evidence:
@@ -48,8 +54,8 @@ def _alone(recording: Recording) -> Evidence:
     return Evidence(recording, timeline, explain(timeline), device_facts(timeline), latency)
 
 
-def _of_engine(told: Recording, trace: Recording) -> Report:
+def _of_engine(told: Recording, trace: Recording, judged: Judging) -> Report:
     """The report is of the requests; the trace serves the rules that look inside the engine."""
     inside = _alone(trace)
     request = replace(_alone(told), device=inside.device)
-    return make_report(request, judge_both(request, inside))
+    return make_report(request, judge_both(request, inside, judged.choice))

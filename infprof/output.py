@@ -16,6 +16,7 @@ from infprof import __version__
 from infprof.profiler.bad_input import BadInput
 
 if TYPE_CHECKING:  # a program that profiles itself loads the rest only at its end
+    from infprof.judging import Judging
     from infprof.profiler.collectors import Facts
     from infprof.profiler.recording import Recording, Subject
     from infprof.reports.report import Report
@@ -109,12 +110,12 @@ def keep(
     return recording
 
 
-def explain(recording: Recording, output: Output) -> Report:
+def explain(recording: Recording, output: Output, judged: Judging | None = None) -> Report:
     """Diagnose and write both reports. Raises ``OSError``."""
     from infprof.diagnosis import diagnose
     from infprof.reports.formats import render_to
 
-    report = diagnose(recording)
+    report = diagnose(recording, judged)
     render_to(output.folder / "report.json", report)
     render_to(output.html, report)
     return report

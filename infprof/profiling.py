@@ -37,7 +37,9 @@ class InProcess:
         from infprof.profiler.collectors import Target
         from infprof.profiler.launch import Sampling
         from infprof.profiler.session import Session
+        from infprof.settings_file import working_folder
 
+        self.begun_in = working_folder()
         self.folder, self.name, self.plan, self.pid = folder, name, plan, os.getpid()
         self.output = prepare(folder)
         self.session: Session = Session(self.output.raw, plan)
@@ -51,6 +53,7 @@ class InProcess:
         """End the session and write its reports; once, and only in the process that began it."""
         if serving() is not self.session or os.getpid() != self.pid:
             return
+        from infprof.judging import judging
         from infprof.output import explain, keep
         from infprof.profiler.recording import Subject
         from infprof.settings import settings_of
@@ -59,7 +62,7 @@ class InProcess:
         self.session.finish()
         subject = Subject(kind="profile", name=self.name, command=list(sys.argv))
         recording = keep(self.output, subject, self.sampling.stop(), settings_of(self.plan))
-        self.report = explain(recording, self.output)
+        self.report = explain(recording, self.output, judging(folder=self.begun_in))
         self.output.release()
         _say(f"report in {self.folder / 'report.html'}")
 

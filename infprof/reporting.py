@@ -8,21 +8,26 @@ from pathlib import Path
 
 from rich.console import Console
 
+from infprof.asked import Asked
 from infprof.diagnosis import diagnose
+from infprof.judging import judging
 from infprof.profiler.recording import BadInput, Header, Recording
 from infprof.reports.as_text import print_report
 from infprof.reports.formats import formats, render_to
 from infprof.reports.report import Report
-from infprof.rules.engine import catalog
+from infprof.rules.choice import catalog
 
 
-def report_on(file: Path, read: Callable[[], Recording], out: Path | None, as_json: bool) -> None:
+def report_on(
+    file: Path, read: Callable[[], Recording], out: Path | None, as_json: bool, asked: Asked
+) -> None:
     """Explain what ``read`` gives of a file; print the result, and write it where asked."""
     if out is not None and _extension(out) not in formats():
         known = ", ".join(f".{one}" for one in sorted(formats()))
         raise BadInput(f"{out}: no format for this ending; known are {known}")
+    judged = judging(asked)
     _get_ready(out)
-    report = diagnose(read())
+    report = diagnose(read(), judged)
     if out is not None:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
+from infprof.asked import Asked
+from infprof.judging import judging
 from infprof.output import explain, keep, prepare
 from infprof.profiler import launch
 from infprof.profiler.recording import BadInput, Subject
@@ -25,10 +27,12 @@ def run_and_report(
     as_json: bool,
     plan: dict[str, Any],
     entries: dict[str, dict[str, str]],
+    asked: Asked,
 ) -> None:
     """Run the program, write its recording and reports, and end as it ended."""
     if not module and not Path(script).exists():
         raise BadInput(f"{script}: no such script; name a Python file, or use -m for a module")
+    judged = judging(asked)  # what is wrong with it is told before anything runs
     output, chosen = prepare(out), Plan(**plan)
     command = ["-m", script, *arguments] if module else [script, *arguments]
     status, sampled = launch.run(command, output.raw, chosen, entries)
@@ -38,7 +42,9 @@ def run_and_report(
     )
     try:
         recording = keep(output, subject, sampled, settings_of(chosen))
-        show(explain(recording, output), as_json, Console(stderr=True))  # stdout is the program's
+        show(
+            explain(recording, output, judged), as_json, Console(stderr=True)
+        )  # stdout is the program's
         say(f"\nReport: {out / 'report.html'}\nNext:   open it in a browser, or: infprof rules")
     except (Exception, KeyboardInterrupt) as error:  # the profile is on disk: say how to try again
         say(

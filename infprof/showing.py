@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from rich.console import Console
@@ -16,13 +15,15 @@ from infprof.profiler.calibration import Calibration
 from infprof.profiler.calibration_file import keep
 from infprof.profiler.collectors import Unavailable
 from infprof.profiler.doctor import Check, examine
+from infprof.profiler.nearest import no_such
 from infprof.profiler.outside.process import Process
 from infprof.profiler.outside.processes import look, servers
 from infprof.profiler.outside.sight import sight
 from infprof.profiler.recording import BadInput
 from infprof.reports import wording
 from infprof.reports.roofline_words import rate as flops_rate
-from infprof.rules.engine import catalog
+from infprof.rules.choice import catalog
+from infprof.rules.choosing import LIST_THEM
 
 
 def list_rules() -> None:
@@ -42,9 +43,7 @@ def show_rule(rule: str) -> None:
     known = catalog()
     module = known.get(rule.lower())
     if module is None:
-        close = get_close_matches(rule.lower(), known, 1, 0.4)
-        hint = f"did you mean {close[0]}?" if close else "`infprof rules` lists them all"
-        raise BadInput(f"{rule}: no such rule; {hint}")
+        raise BadInput(no_such("rule", rule, known, LIST_THEM))
     console = Console()
     console.print(Text(rule.lower(), "bold"))
     for paragraph in (module.__doc__ or "").strip().split("\n\n"):

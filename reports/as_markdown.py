@@ -199,6 +199,7 @@ def _rules(report: Report) -> Iterator[str]:
     titles = {
         "UNKNOWN": "Could not judge",
         "FAILED": "Failed, by an error in the rule",
+        "IGNORED": "Not asked, as you wish",
         "CLEAR": "Checked, nothing found",
     }
     for outcome, title in titles.items():

@@ -232,7 +232,11 @@ def _finding(rank: int, finding: FindingRow) -> Iterator[RenderableType]:
 
 
 def _open_questions(report: Report) -> Iterator[RenderableType]:
-    titles = {"UNKNOWN": "Could not judge:", "FAILED": "Failed, by an error in the rule:"}
+    titles = {
+        "UNKNOWN": "Could not judge:",
+        "FAILED": "Failed, by an error in the rule:",
+        "IGNORED": "Not asked, as you wish:",
+    }
     for outcome, title in titles.items():
         rules = {row.rule: row.reason for row in report.verdicts if row.outcome == outcome}
         yield from _by_reason(title, rules)

@@ -191,7 +191,7 @@ class OutlookRow(_Model):
 
 class VerdictRow(_Model):
     rule: str
-    outcome: Literal["FOUND", "CLEAR", "UNKNOWN", "FAILED"]
+    outcome: Literal["FOUND", "CLEAR", "UNKNOWN", "FAILED", "IGNORED"]
     reason: str = ""
 
 

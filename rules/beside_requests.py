@@ -8,8 +8,10 @@ told, and no saving is claimed.
 from __future__ import annotations
 
 from dataclasses import replace
+from types import ModuleType
 
-from infprof.rules.engine import catalog, judge
+from infprof.rules.choice import Choice, catalog
+from infprof.rules.engine import judge
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Finding, Saving, Verdict
 
@@ -17,17 +19,20 @@ OF_REQUESTS = {"served", "load"}
 """Needs that what was told meets."""
 
 
-def judge_beside(request: Evidence, threads: Evidence) -> list[Verdict]:
+def judge_beside(
+    request: Evidence, threads: Evidence, choice: Choice | None = None
+) -> list[Verdict]:
     """One verdict per rule, in order of id, from the evidence that has what it needs."""
-    of_threads = {one.rule: one for one in judge(threads)}
+    chosen = choice or Choice(catalog())
+    of_threads = {one.rule: one for one in judge(threads, choice=chosen)}
     return [
-        one if _is_of_requests(one.rule) else _without_time(of_threads[one.rule])
-        for one in judge(request)
+        one if _is_of_requests(chosen.rules[one.rule]) else _without_time(of_threads[one.rule])
+        for one in judge(request, choice=chosen)
     ]
 
 
-def _is_of_requests(rule: str) -> bool:
-    return bool(OF_REQUESTS & set(getattr(catalog()[rule], "NEEDS", ())))
+def _is_of_requests(rule: ModuleType) -> bool:
+    return bool(OF_REQUESTS & set(getattr(rule, "NEEDS", ())))
 
 
 def _without_time(verdict: Verdict) -> Verdict:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import ModuleType
 
-from infprof.profiler import registry
+from infprof.rules.choice import Choice, catalog
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Finding, Outcome, Unknown, Verdict
 from infprof.rules.whole import of_the_whole
@@ -27,15 +27,15 @@ DOES_NOT_APPLY = "does not apply"
 """How the reason of a CLEAR begins that nothing was looked at for."""
 
 
-def catalog() -> dict[str, ModuleType]:
-    """Every rule by its id: the folder's and the installed strangers'."""
-    return registry.load("infprof.rules.catalog", "infprof.rules")
-
-
-def judge(traced: Evidence, untraced: Evidence | None = None) -> list[Verdict]:
-    """One verdict per rule, in order of id."""
-    verdicts, plain = [], untraced or traced
-    for rule, module in sorted(catalog().items()):
+def judge(
+    traced: Evidence, untraced: Evidence | None = None, choice: Choice | None = None
+) -> list[Verdict]:
+    """One verdict per rule, in order of id; of the whole catalog, if nothing is chosen."""
+    plain, chosen, verdicts = untraced or traced, choice or Choice(catalog()), []
+    for rule, module in sorted(chosen.rules.items()):
+        if rule in chosen.ignored:
+            verdicts.append(Verdict(rule, Outcome.IGNORED, f"{chosen.ignored[rule]} says so"))
+            continue
         uses_tracer = getattr(module, "USES_TRACER", True)
         verdicts.append(_judge_one(rule, module, traced if uses_tracer else plain, plain))
     return verdicts

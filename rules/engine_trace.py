@@ -8,8 +8,10 @@ and no more, is claimed.
 from __future__ import annotations
 
 from dataclasses import replace
+from types import ModuleType
 
-from infprof.rules.engine import GATE_SHARE, catalog, judge
+from infprof.rules.choice import Choice, catalog
+from infprof.rules.engine import GATE_SHARE, judge
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Finding, Outcome, Verdict
 from infprof.rules.whole import of_the_whole
@@ -18,23 +20,26 @@ OF_A_TRACE = {"device", "ops", "shapes"}
 """Needs that only the trace meets."""
 
 
-def judge_both(request: Evidence, trace: Evidence) -> list[Verdict]:
+def judge_both(request: Evidence, trace: Evidence, choice: Choice | None = None) -> list[Verdict]:
     """One verdict per rule, in order of id, from the evidence that has what it needs."""
-    in_trace = {one.rule: one for one in judge(trace)}
+    chosen = choice or Choice(catalog())
+    in_trace = {one.rule: one for one in judge(trace, choice=chosen)}
     return [
-        _of_requests(in_trace[one.rule], request, trace) if _looks_inside(one.rule) else one
-        for one in judge(request)
+        _of_requests(in_trace[one.rule], chosen.rules[one.rule], request, trace)
+        if _looks_inside(chosen.rules[one.rule])
+        else one
+        for one in judge(request, choice=chosen)
     ]
 
 
-def _looks_inside(rule: str) -> bool:
-    return bool(OF_A_TRACE & set(getattr(catalog()[rule], "NEEDS", ())))
+def _looks_inside(rule: ModuleType) -> bool:
+    return bool(OF_A_TRACE & set(getattr(rule, "NEEDS", ())))
 
 
-def _of_requests(verdict: Verdict, request: Evidence, trace: Evidence) -> Verdict:
+def _of_requests(verdict: Verdict, rule: ModuleType, request: Evidence, trace: Evidence) -> Verdict:
     if verdict.outcome is not Outcome.FOUND:
         return verdict
-    exempt = bool(getattr(catalog()[verdict.rule], "ALWAYS_REPORT", False))
+    exempt = bool(getattr(rule, "ALWAYS_REPORT", False))
     found = [_of_a_request(one, request, trace) for one in verdict.findings]
     worth = [one for one in found if exempt or request.share(one.saving.high_ns) >= GATE_SHARE]
     if worth:

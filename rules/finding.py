@@ -13,12 +13,13 @@ Confidence = Literal["A", "B", "C"]
 
 
 class Outcome(str, Enum):
-    """How a rule ended. UNKNOWN is never a pass."""
+    """How a rule ended. UNKNOWN is never a pass, and neither is IGNORED: the user did not ask."""
 
     FOUND = "FOUND"
     CLEAR = "CLEAR"
     UNKNOWN = "UNKNOWN"
     FAILED = "FAILED"
+    IGNORED = "IGNORED"
 
 
 class Unknown(Exception):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infprof.rules.engine import catalog
+from infprof.rules.choice import catalog
 from tests.run_example import EXAMPLES, Ran, expected, names, run
 
 needs_torch = pytest.mark.skipif(

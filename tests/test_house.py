@@ -28,7 +28,7 @@ HEAVY = {
     "pynvml": ("profiler/collectors", "profiler/probes"),
     "nvtx": ("profiler/annotate.py",),
     "psutil": ("profiler/collectors", "profiler/probes"),
-    "click": ("infprof/cli.py",),
+    "click": ("infprof/cli.py", "infprof/options.py"),
     "jinja2": ("reports/as_html.py",),
 }
 

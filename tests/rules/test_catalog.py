@@ -11,7 +11,7 @@ from typing import get_args
 
 import pytest
 
-from infprof.rules.engine import catalog
+from infprof.rules.choice import catalog
 from infprof.rules.evidence import Need
 
 PARTS = ("What it looks for:", "Why it costs time:", "How to fix it:", "When to ignore it:")

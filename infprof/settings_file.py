@@ -1,0 +1,109 @@
+"""The user's settings: ``infprof.toml``, or ``[tool.infprof]`` in ``pyproject.toml``.
+
+The first of them is taken, from the working folder upwards. Nothing in it names a file to load, so
+that a report made in a stranger's folder runs nothing of theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infprof.profiler.bad_input import BadInput
+from infprof.profiler.nearest import no_such
+
+OWN, SHARED = "infprof.toml", "pyproject.toml"
+
+_TABLE = re.compile(rb"""(?m)^\s*\[?\s*["']?tool["']?\s*(\]|=|\.\s*["']?infprof)""")
+"""How a file begins to say something of ours. Most do not, and need no parser."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the file says; what it does not say is empty or ``None``."""
+
+    file: str = ""
+    """Its name, as to be shown."""
+    ignore: tuple[str, ...] = ()
+    thresholds: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """By rule, then by name."""
+
+
+def working_folder() -> Path | None:
+    """Where to look from; ``None`` where the folder we work in is gone."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
+
+
+def read_settings(folder: Path | None) -> Settings:
+    """The settings for who works in ``folder``. Raises ``BadInput`` for a file that cannot be
+    read, is not TOML, or says what we do not know."""
+    for place in () if folder is None else (folder, *folder.parents):
+        for name in (OWN, SHARED):
+            file = place / name
+            if os.path.isfile(file) and (found := _table(file)) is not None:
+                return _settings(found, os.path.relpath(file, folder))
+    return Settings()
+
+
+def _table(file: Path) -> dict[str, Any] | None:
+    """What a file says of us; ``None`` where it says nothing."""
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{file}: cannot be read ({error.strerror})") from error
+    if file.name == OWN:
+        return _parsed(file, text)
+    if _TABLE.search(text) is None:
+        return None
+    tools = _parsed(file, text).get("tool")
+    found = tools.get("infprof") if isinstance(tools, dict) else None
+    if found is not None and not isinstance(found, dict):
+        raise BadInput(f"{file}: tool.infprof must be a table")
+    return found
+
+
+def _parsed(file: Path, text: bytes) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text.decode())
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{file}: is not TOML: {error}") from error
+
+
+def _settings(table: dict[str, Any], file: str) -> Settings:
+    found = dict[str, Any]()
+    for name, value in table.items():
+        if name == "tool":
+            raise BadInput(f"{file}: in a file of ours leave out tool.infprof")
+        if name not in _READ:
+            otherwise = f"known are {', '.join(_READ)}"
+            raise BadInput(f"{file}: {no_such('setting', name, _READ, otherwise)}")
+        found[name] = _READ[name](value, f"{file}: {name}")
+    return Settings(file, **found)
+
+
+def _names(value: object, place: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise BadInput(f'{place}: must be a list of rules, as in ["pageable-copies"]')
+    return tuple(value)
+
+
+def _by_rule(value: object, place: str) -> dict[str, dict[str, object]]:
+    if not isinstance(value, dict) or not all(isinstance(one, dict) for one in value.values()):
+        raise BadInput(f"{place}: must be a table for each rule, as in [{_EXAMPLE}]")
+    return value
+
+
+_EXAMPLE = "thresholds.pageable-copies"
+_READ: dict[str, Callable[[object, str], object]] = {"ignore": _names, "thresholds": _by_rule}
