@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +23,7 @@ from infprof.profiler.outside.sight import sight
 from infprof.profiler.recording import BadInput
 from infprof.reports import wording
 from infprof.reports.roofline_words import rate as flops_rate
+from infprof.reports.rule_page import CATALOGUE, page, value
 from infprof.rules.choice import catalog
 from infprof.rules.choosing import LIST_THEM
 
@@ -39,17 +41,26 @@ def list_rules() -> None:
 
 
 def show_rule(rule: str) -> None:
-    """A rule's page: its docstring. Raises ``BadInput`` for a name that is no rule."""
+    """A rule's page, as it is in docs/rules. Raises ``BadInput`` for a name that is no rule."""
     known = catalog()
     module = known.get(rule.lower())
     if module is None:
         raise BadInput(no_such("rule", rule, known, LIST_THEM))
-    console = Console()
-    console.print(Text(rule.lower(), "bold"))
-    for paragraph in (module.__doc__ or "").strip().split("\n\n"):
-        head, _, body = paragraph.rpartition(":\n")
-        console.print(Text(f"\n{head}", "bold") if head else "", highlight=False)
-        console.print(Text(" ".join(body.split())))
+    console, shown = Console(), page(rule.lower(), module)
+    console.print(Text(shown.rule, "bold"))
+    for head, text in (("", shown.summary), *shown.parts):
+        console.print(Text(f"\n{head}", "bold") if head else "")
+        for place, paragraph in enumerate(text.split("\n\n")):
+            console.print(Text(("\n" if place else "") + " ".join(paragraph.split())))
+    if shown.thresholds:
+        console.print(Text("\nThresholds", "bold"))
+    for name, one in shown.thresholds.items():
+        console.print(Text(f"{name} = {value(one)}"))
+        console.print(Padding(Text(one.reason, "dim"), (0, 0, 0, 3)))
+    if shown.needs:
+        console.print(Text(f"\nNeeds: {', '.join(shown.needs)}."))
+    if shown.code:
+        console.print(Text(f"\n{CATALOGUE}{shown.code}"))
 
 
 def show_doctor() -> None:
