@@ -15,6 +15,7 @@ from infprof.profiler.timeline import Timeline
 from infprof.profiler.untraced import untraced
 from infprof.reports.make import make_report
 from infprof.reports.report import Report
+from infprof.rules.advice import advise
 from infprof.rules.beside_requests import judge_beside
 from infprof.rules.engine import judge
 from infprof.rules.engine_trace import judge_both
@@ -39,13 +40,14 @@ def diagnose(recording: Recording, judged: Judging | None = None) -> Report:
     traced = Evidence(recording, timeline, explain(timeline), *facts)
     found = untraced(timeline)
     plain = None if found is None else Evidence(recording, *found, *facts)
-    return make_report(plain or traced, judge(traced, plain, judged.choice))
+    verdicts = judge(traced, plain, judged.choice)
+    return make_report(plain or traced, verdicts, advise(traced, plain))
 
 
 def _of_requests_and_threads(told: Recording, seen: Recording, judged: Judging) -> Report:
     """The report is of the requests; the threads' work serves the rules about the host's code."""
     request, threads = _alone(told), _alone(seen)
-    return make_report(request, judge_beside(request, threads, judged.choice))
+    return make_report(request, judge_beside(request, threads, judged.choice), advise(request))
 
 
 def _alone(recording: Recording) -> Evidence:
@@ -58,4 +60,4 @@ def _of_engine(told: Recording, trace: Recording, judged: Judging) -> Report:
     """The report is of the requests; the trace serves the rules that look inside the engine."""
     inside = _alone(trace)
     request = replace(_alone(told), device=inside.device)
-    return make_report(request, judge_both(request, inside, judged.choice))
+    return make_report(request, judge_both(request, inside, judged.choice), advise(request))

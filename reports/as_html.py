@@ -14,7 +14,15 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from infprof.profiler.events import STAGES
-from infprof.reports import facts, load_words, phrases, roofline_words, serving_words, wording
+from infprof.reports import (
+    advice_words,
+    facts,
+    load_words,
+    phrases,
+    roofline_words,
+    serving_words,
+    wording,
+)
 from infprof.reports.report import Report
 from infprof.reports.request_paths import slowest_in_words
 
@@ -63,6 +71,7 @@ def render(report: Report) -> str:
             report=report,
             facts=facts,
             phrases=phrases,
+            advice=advice_words,
             roofline=roofline_words,
             serving=serving_words,
             load=load_words,

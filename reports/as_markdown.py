@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from infprof.reports import facts, load_words, phrases, roofline_words, serving_words, wording
+from infprof.reports import (
+    advice_words,
+    facts,
+    load_words,
+    phrases,
+    roofline_words,
+    serving_words,
+    wording,
+)
 from infprof.reports.report import FindingRow, Report
 from infprof.reports.request_paths import slowest_in_words
 
@@ -52,6 +60,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _stages(report)
     yield from _code(report)
     yield from _findings(report)
+    yield from _advice(report)
     yield from _roofline(report)
     yield from _device(report)
     yield from _section("Machine and settings", facts.machine(report) + facts.settings(report))
@@ -139,6 +148,13 @@ def _findings(report: Report) -> Iterator[str]:
     yield ""
     for outlook in report.outlook:
         yield escaped(outlook.sentence)
+
+
+def _advice(report: Report) -> Iterator[str]:
+    if report.advice:
+        yield from _heading(advice_words.TITLE)
+    for row in report.advice:
+        yield f"- {escaped(row.sentence)}"
 
 
 def _finding(rank: int, finding: FindingRow) -> Iterator[str]:

@@ -15,7 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from infprof.profiler.events import STAGES
-from infprof.reports import facts, load_words, phrases, roofline_words, serving_words, wording
+from infprof.reports import (
+    advice_words,
+    facts,
+    load_words,
+    phrases,
+    roofline_words,
+    serving_words,
+    wording,
+)
 from infprof.reports.report import BreakdownRow, FindingRow, Report, StageRow
 from infprof.reports.request_paths import slowest_in_words
 
@@ -79,6 +87,7 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield from _code(report)
     yield from _roofline(report)
     yield from _findings(report)
+    yield from _advice(report)
     yield from _open_questions(report)
 
 
@@ -214,6 +223,13 @@ def _findings(report: Report) -> Iterator[RenderableType]:
     for outlook in report.outlook:
         yield Text(wording.plain(outlook.sentence))
     yield ""
+
+
+def _advice(report: Report) -> Iterator[RenderableType]:
+    if report.advice:
+        yield Text(f"{advice_words.TITLE}:", "bold")
+        yield _indented(Text(advice_words.in_short(report)))
+        yield ""
 
 
 def _finding(rank: int, finding: FindingRow) -> Iterator[RenderableType]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from infprof.profiler.breakdown import UNATTRIBUTED, Breakdown, stage_of
 from infprof.profiler.device import DeviceFacts
 from infprof.profiler.latency import Latency
 from infprof.reports import report as rows
+from infprof.reports.advice_rows import advice_rows
 from infprof.reports.charts import charts
 from infprof.reports.flame import flame
 from infprof.reports.outlooks import outlooks
@@ -17,6 +19,7 @@ from infprof.reports.quality import judge_quality, lowered
 from infprof.reports.request_paths import request_paths
 from infprof.reports.roofline_rows import Reached, reached
 from infprof.reports.sentence import sentence
+from infprof.rules.advice import Advice
 from infprof.rules.engine import ranked
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Finding, Outcome, Verdict
@@ -34,7 +37,9 @@ def ms(time_ns: int | float) -> float:
     return time_ns / 1e6
 
 
-def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
+def make_report(
+    evidence: Evidence, verdicts: list[Verdict], advice: Sequence[Advice] = ()
+) -> rows.Report:
     """Everything known and judged about one recording."""
     header = evidence.header
     quality = judge_quality(evidence)
@@ -64,6 +69,7 @@ def make_report(evidence: Evidence, verdicts: list[Verdict]) -> rows.Report:
             rows.VerdictRow(rule=one.rule, outcome=one.outcome.value, reason=one.reason)
             for one in verdicts
         ],
+        advice=list(advice_rows(evidence, advice, quality.level != "invalid")),
         flame=flame(evidence),
         serving=header.served,
         load=header.load,

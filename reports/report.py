@@ -12,6 +12,7 @@ from pydantic_core import PydanticSerializationError
 
 from infprof.profiler.loads.load import Load
 from infprof.profiler.serving.served import Served
+from infprof.reports.advice_models import AdviceRow
 from infprof.reports.roofline_models import Roofline
 
 SCHEMA = "infprof.report/1"
@@ -259,6 +260,8 @@ class Report(_Model):
     outlook: list[OutlookRow] = Field(default_factory=list)
     """After the first fix, and after all."""
     verdicts: list[VerdictRow] = Field(default_factory=list)
+    advice: list[AdviceRow] = Field(default_factory=list)
+    """What techniques that people ask about could save at most."""
     flame: list[FlameStage] = Field(default_factory=list)
     """Empty where no stacks were sampled: ``missing`` says why. The main stage comes first."""
     charts: list[Chart] = Field(default_factory=list)

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from infprof.profiler.serving.served import Served, Sizes, Times
+from infprof.reports.advice_models import AdviceRow
 from infprof.reports.report import (
     BreakdownRow,
     Chart,
@@ -84,6 +85,7 @@ def sample() -> Report:
         findings=[finding(*row) for row in FINDINGS],
         outlook=OUTLOOK,
         verdicts=[VerdictRow(rule=row[0], outcome="FOUND") for row in FINDINGS] + VERDICTS,
+        advice=ADVICE,
         flame=_flame(),
         charts=charts(),
         serving=Served(
@@ -264,6 +266,29 @@ OUTLOOK = [
         fixes=5, wall_ms=4.1, stage="compute",
         sentence="With all 5 fixes a request takes 4.10 ms at best, 20 % of what it takes now. "
         "What limits it then is time spent computing on the GPU.",
+    ),
+]  # fmt: skip
+
+ADVICE = [
+    AdviceRow(
+        technique="TensorRT", outcome="CEILING", high_ms=6.51, share_high=0.312,
+        reason="that is all the time spent waiting for kernels and their launches",
+        sentence="TensorRT would save at most 6.51 ms (31 %) here, because that is all the time "
+        "spent waiting for kernels and their launches.",
+    ),
+    AdviceRow(
+        technique="more GPUs", outcome="CEILING", high_ms=0.0, share_high=0.0,
+        reason="no time is spent waiting for a turn in a queue",
+        sentence="More GPUs would save nothing here, because no time is spent waiting for a turn "
+        "in a queue.",
+    ),
+    AdviceRow(
+        technique="quantization", outcome="UNKNOWN", reason="no framework operators were recorded",
+        sentence="What quantization could save is not known: no framework operators were recorded.",
+    ),
+    AdviceRow(
+        technique="CUDA graphs", outcome="NO_PLACE", reason="no work ran on a GPU",
+        sentence="There is no place for CUDA graphs: no work ran on a GPU.",
     ),
 ]  # fmt: skip
 

@@ -73,6 +73,7 @@ def test_it_has_every_part() -> None:
         "infprof itself took 451 ms of 31.0 s",
         "#### 5. ",
         "- Read the result once, at the end: saved 1.06 ms per request",
+        "- TensorRT would save at most 6.51 ms (31 %) here, because that is all the time spent",
         "| gil-contention | no stacks were sampled |",
         "| h2d | pageable | 24 | 116 MB | 41.5 ms |",
         "| stacks | py-spy may not look",
