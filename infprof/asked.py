@@ -11,3 +11,4 @@ class Asked(NamedTuple):
 
     ignore: tuple[str, ...] = ()
     rules: tuple[Path, ...] = ()
+    price_per_hour: float | None = None

@@ -41,13 +41,14 @@ def diagnose(recording: Recording, judged: Judging | None = None) -> Report:
     found = untraced(timeline)
     plain = None if found is None else Evidence(recording, *found, *facts)
     verdicts = judge(traced, plain, judged.choice)
-    return make_report(plain or traced, verdicts, advise(traced, plain))
+    return make_report(plain or traced, verdicts, advise(traced, plain), judged.price_per_hour)
 
 
 def _of_requests_and_threads(told: Recording, seen: Recording, judged: Judging) -> Report:
     """The report is of the requests; the threads' work serves the rules about the host's code."""
     request, threads = _alone(told), _alone(seen)
-    return make_report(request, judge_beside(request, threads, judged.choice), advise(request))
+    verdicts = judge_beside(request, threads, judged.choice)
+    return make_report(request, verdicts, advise(request), judged.price_per_hour)
 
 
 def _alone(recording: Recording) -> Evidence:
@@ -60,4 +61,5 @@ def _of_engine(told: Recording, trace: Recording, judged: Judging) -> Report:
     """The report is of the requests; the trace serves the rules that look inside the engine."""
     inside = _alone(trace)
     request = replace(_alone(told), device=inside.device)
-    return make_report(request, judge_both(request, inside, judged.choice), advise(request))
+    verdicts = judge_both(request, inside, judged.choice)
+    return make_report(request, verdicts, advise(request), judged.price_per_hour)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infprof.asked import Asked
-from infprof.settings_file import read_settings, working_folder
+from infprof.settings_file import price, read_settings, working_folder
 
 if TYPE_CHECKING:
     from infprof.rules.choice import Choice
@@ -19,6 +19,8 @@ class Judging:
 
     choice: Choice | None = None
     """The rules to ask; ``None``: the whole catalog as it is."""
+    price_per_hour: float | None = None
+    """Of the machine, in whatever currency."""
 
 
 def judging(asked: Asked | None = None, folder: Path | None = None) -> Judging:
@@ -28,10 +30,14 @@ def judging(asked: Asked | None = None, folder: Path | None = None) -> Judging:
     """
     asked = asked or Asked()
     settings = read_settings(folder or working_folder())
+    price_per_hour = settings.price_per_hour
+    if asked.price_per_hour is not None:
+        price_per_hour = price(asked.price_per_hour, "--price-per-hour")
     if not (asked.ignore or asked.rules or settings.ignore or settings.thresholds):
-        return Judging()
+        return Judging(price_per_hour=price_per_hour)
     from infprof.rules.choosing import choose
 
     ignored = [(rule, settings.file) for rule in settings.ignore]
     ignored += [(rule, "--ignore") for rule in asked.ignore]
-    return Judging(choose(ignored, settings.thresholds, asked.rules, settings.file))
+    choice = choose(ignored, settings.thresholds, asked.rules, settings.file)
+    return Judging(choice, price_per_hour)

@@ -44,11 +44,20 @@ _rules = click.option(
 )
 
 
+_price = click.option(
+    "--price-per-hour",
+    type=float,
+    metavar="PRICE",
+    help="What the machine costs an hour, in any currency: the report says what requests cost.",
+)
+
+
 def judged(command: Command) -> Command:
     """Gives a command the options on how to judge, and gives it what they say as ``asked``."""
 
     @wraps(command)
-    def call(*args: Any, ignore: tuple[str, ...], rules: tuple[Path, ...], **others: Any) -> Any:
-        return command(*args, asked=Asked(ignore, rules), **others)
+    def call(*args: Any, **options: Any) -> Any:
+        asked = Asked(**{name: options.pop(name) for name in Asked._fields})
+        return command(*args, asked=asked, **options)
 
-    return _ignore(_rules(call))
+    return _ignore(_rules(_price(call)))

@@ -6,6 +6,7 @@ that a report made in a stranger's folder runs nothing of theirs.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -32,6 +33,7 @@ class Settings:
     ignore: tuple[str, ...] = ()
     thresholds: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """By rule, then by name."""
+    price_per_hour: float | None = None
 
 
 def working_folder() -> Path | None:
@@ -105,5 +107,16 @@ def _by_rule(value: object, place: str) -> dict[str, dict[str, object]]:
     return value
 
 
+def price(value: object, place: str) -> float:
+    """A price, wherever it is given."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise BadInput(f"{place}: must be a number above 0")
+    return float(value)
+
+
 _EXAMPLE = "thresholds.pageable-copies"
-_READ: dict[str, Callable[[object, str], object]] = {"ignore": _names, "thresholds": _by_rule}
+_READ: dict[str, Callable[[object, str], object]] = {
+    "ignore": _names,
+    "thresholds": _by_rule,
+    "price_per_hour": price,
+}

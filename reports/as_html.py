@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from infprof.profiler.events import STAGES
 from infprof.reports import (
     advice_words,
+    cost_words,
     facts,
     load_words,
     phrases,
@@ -72,6 +73,7 @@ def render(report: Report) -> str:
             facts=facts,
             phrases=phrases,
             advice=advice_words,
+            cost=cost_words,
             roofline=roofline_words,
             serving=serving_words,
             load=load_words,

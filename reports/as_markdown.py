@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from infprof.reports import (
     advice_words,
+    cost_words,
     facts,
     load_words,
     phrases,
@@ -55,6 +56,8 @@ def _lines(report: Report) -> Iterator[str]:
     figures = facts.latency(report.latency)
     yield from _table([label for label, _ in figures], [[value for _, value in figures]])
     yield escaped(phrases.requests(report))
+    for sentence in cost_words.sentences(report):
+        yield escaped(sentence)
     yield from _serving(report)
     yield from _load(report)
     yield from _stages(report)
@@ -160,7 +163,8 @@ def _advice(report: Report) -> Iterator[str]:
 def _finding(rank: int, finding: FindingRow) -> Iterator[str]:
     yield f"#### {rank}. {escaped(finding.title)}"
     yield ""
-    saving = escaped(phrases.saving(finding.saving))
+    saving, cost = escaped(phrases.saving(finding.saving)), escaped(cost_words.saved(finding))
+    saving = f"{saving}: {cost}" if cost else saving
     yield f"**{saving}** ({_name(finding.rule)}, {_name(finding.stage)}, {finding.severity})"
     yield ""
     yield escaped(finding.why)

@@ -17,6 +17,7 @@ from rich.text import Text
 from infprof.profiler.events import STAGES
 from infprof.reports import (
     advice_words,
+    cost_words,
     facts,
     load_words,
     phrases,
@@ -80,6 +81,8 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield from _quality(report)
     yield ""
     yield _latency(report)
+    for sentence in cost_words.sentences(report):
+        yield Text(sentence)
     yield from _serving(report)
     yield from _load(report)
     yield from _stages(report.breakdown, phrases.absent(report), width)
@@ -235,7 +238,8 @@ def _advice(report: Report) -> Iterator[RenderableType]:
 def _finding(rank: int, finding: FindingRow) -> Iterator[RenderableType]:
     title = Text(f"{rank}. ").append(wording.plain(finding.title), SEVERITY[finding.severity])
     yield title.append(f"  [{wording.plain(finding.rule, 60)}]", "dim")
-    yield _indented(Text(phrases.saving(finding.saving), "bold"))
+    saving, cost = phrases.saving(finding.saving), cost_words.saved(finding)
+    yield _indented(Text(f"{saving}: {cost}" if cost else saving, "bold"))
     yield _indented(Text(f"confidence {finding.saving.confidence}: ", "dim").append(
         phrases.trust(finding.saving)
     ))  # fmt: skip

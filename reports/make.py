@@ -13,6 +13,7 @@ from infprof.profiler.latency import Latency
 from infprof.reports import report as rows
 from infprof.reports.advice_rows import advice_rows
 from infprof.reports.charts import charts
+from infprof.reports.costs import Costs
 from infprof.reports.flame import flame
 from infprof.reports.outlooks import outlooks
 from infprof.reports.quality import judge_quality, lowered
@@ -38,7 +39,10 @@ def ms(time_ns: int | float) -> float:
 
 
 def make_report(
-    evidence: Evidence, verdicts: list[Verdict], advice: Sequence[Advice] = ()
+    evidence: Evidence,
+    verdicts: list[Verdict],
+    advice: Sequence[Advice] = (),
+    price_per_hour: float | None = None,
 ) -> rows.Report:
     """Everything known and judged about one recording."""
     header = evidence.header
@@ -46,7 +50,7 @@ def make_report(
     if quality.level == "invalid":
         verdicts = [_withheld(one) for one in verdicts]
     found = ranked(verdicts)
-    limits = reached(evidence)
+    limits, costs = reached(evidence), Costs(evidence, price_per_hour)
     return rows.Report(
         tool=rows.Tool(
             version=header.tool_version,
@@ -63,13 +67,14 @@ def make_report(
         device=_device(evidence.device, limits),
         roofline=limits.table,
         verdict=sentence(evidence, found),
-        findings=[_finding(rule, finding, evidence, quality) for rule, finding in found],
+        findings=[_finding(*one, evidence, quality, costs) for one in found],
         outlook=list(outlooks(evidence, found)),
         verdicts=[
             rows.VerdictRow(rule=one.rule, outcome=one.outcome.value, reason=one.reason)
             for one in verdicts
         ],
         advice=list(advice_rows(evidence, advice, quality.level != "invalid")),
+        cost=costs.row,
         flame=flame(evidence),
         serving=header.served,
         load=header.load,
@@ -197,7 +202,7 @@ def _device(facts: DeviceFacts, limits: Reached) -> rows.Device:
 
 
 def _finding(
-    rule: str, finding: Finding, evidence: Evidence, quality: rows.Quality
+    rule: str, finding: Finding, evidence: Evidence, quality: rows.Quality, costs: Costs
 ) -> rows.FindingRow:
     saving, wall = finding.saving, evidence.wall_ns
     share = evidence.share(saving.high_ns)
@@ -218,6 +223,7 @@ def _finding(
             confidence=lowered(saving.confidence, quality),
             of="whole" if evidence.is_whole else "request",
         ),
+        cost=costs.saving(finding),
         where=[
             rows.WhereRow(name=one.name, count=one.count, ms=ms(one.time_ns), detail=one.detail)
             for one in finding.where

@@ -13,6 +13,7 @@ from pydantic_core import PydanticSerializationError
 from infprof.profiler.loads.load import Load
 from infprof.profiler.serving.served import Served
 from infprof.reports.advice_models import AdviceRow
+from infprof.reports.cost_models import Cost, CostSaving
 from infprof.reports.roofline_models import Roofline
 
 SCHEMA = "infprof.report/1"
@@ -176,6 +177,7 @@ class FindingRow(_Model):
     stage: str
     severity: Literal["high", "medium", "low", "info"]
     saving: SavingRow
+    cost: CostSaving | None = None
     where: list[WhereRow] = Field(default_factory=list)
     fix: FixRow
 
@@ -262,6 +264,8 @@ class Report(_Model):
     verdicts: list[VerdictRow] = Field(default_factory=list)
     advice: list[AdviceRow] = Field(default_factory=list)
     """What techniques that people ask about could save at most."""
+    cost: Cost | None = None
+    """``None`` where no price was given and no power was sampled."""
     flame: list[FlameStage] = Field(default_factory=list)
     """Empty where no stacks were sampled: ``missing`` says why. The main stage comes first."""
     charts: list[Chart] = Field(default_factory=list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from infprof.reports.cost_models import CostSaving
 from infprof.reports.report import FindingRow, FixRow, SavingRow, WhereRow
 
 FINDINGS: list[tuple[Any, ...]] = [
@@ -61,6 +62,7 @@ def finding(
             speedup_high=wall / (wall - high),
             confidence=confidence,
         ),
+        cost=CostSaving(low_per_1000=0.01293 * low / wall, high_per_1000=0.01293 * high / wall),
         where=[WhereRow(name=where, count=8, ms=7.91, detail="thread MainThread")],
         fix=FixRow(
             text="Let worker processes decode ahead of the model, so that the next batch is ready "

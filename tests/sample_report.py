@@ -7,6 +7,7 @@ from typing import Any
 
 from infprof.profiler.serving.served import Served, Sizes, Times
 from infprof.reports.advice_models import AdviceRow
+from infprof.reports.cost_models import Cost
 from infprof.reports.report import (
     BreakdownRow,
     Chart,
@@ -86,6 +87,12 @@ def sample() -> Report:
         outlook=OUTLOOK,
         verdicts=[VerdictRow(rule=row[0], outcome="FOUND") for row in FINDINGS] + VERDICTS,
         advice=ADVICE,
+        cost=Cost(
+            price_per_hour=2.5,
+            per_1000_requests=0.01293,
+            energy_per_request_j=4.21,
+            missing={"savings": "others decided how many requests came"},
+        ),
         flame=_flame(),
         charts=charts(),
         serving=Served(

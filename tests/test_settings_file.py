@@ -84,11 +84,13 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "no TOML": ("ignore = [", "infprof.toml: is not TOML"),
     "not text": (b"\xff\xfe", "infprof.toml: is not TOML"),
     "unknown": ("ignored = []", "infprof.toml: ignored: no such setting; did you mean ignore?"),
-    "unlike any": ("zzz = 1", "zzz: no such setting; known are ignore, thresholds"),
+    "unlike any": ("zzz = 1", "zzz: no such setting; known are ignore, thresholds, price_per_hour"),
     "nested": ("[tool.infprof]", "infprof.toml: in a file of ours leave out tool.infprof"),
     "no list": ("ignore = 'small-copies'", "infprof.toml: ignore: must be a list of rules"),
     "no names": ("ignore = [1]", "infprof.toml: ignore: must be a list of rules"),
     "no table": ("thresholds = 3", "infprof.toml: thresholds: must be a table for each rule"),
+    "free": ("price_per_hour = 0", "price_per_hour: must be a number above 0"),
+    "no price": ("price_per_hour = nan", "price_per_hour: must be a number above 0"),
     "flat": ("[thresholds]\nmin_copies = 3", "thresholds: must be a table for each rule"),
 }
 
