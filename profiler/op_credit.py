@@ -50,6 +50,12 @@ def pieces_of(timeline: Timeline) -> Pieces:
     return _of_cpu(timeline, credits)
 
 
+def operator_of(timeline: Timeline, rows: Rows) -> Rows:
+    """For each piece of device work the operator whose work it does, -1 where none is known."""
+    credits = _credits(timeline)
+    return np.append(credits.rows, -1)[_owner(timeline, credits, rows)]
+
+
 def _credits(timeline: Timeline) -> Credits:
     """The innermost operators with a known work."""
     events, ops = timeline.events, timeline.by_kind[Kind.OP]

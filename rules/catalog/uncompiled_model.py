@@ -10,7 +10,8 @@ Why it costs time:
 Such a kernel does little arithmetic and is as slow as memory: each one reads its input and writes
 its output in full. A chain of n of them moves the tensor n times where a fused kernel moves it
 once. A compiler fuses the chain, often into the matrix multiplication before it. The bound is all
-of that time; fusion never removes the last read and write.
+of that time; fusion never removes the last read and write. Where shapes tell which tensors a chain
+hands on, a replay says what one kernel for each chain saves at least.
 
 How to fix it:
 `torch.compile(model)`. For a fixed network of convolutions, Torch-TensorRT goes further; in an
@@ -39,6 +40,7 @@ from infprof.profiler.events import Flag, Kind
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
+from infprof.rules.fusion import fusion
 from infprof.rules.launch_gaps import faster_kernels_help
 from infprof.rules.model_callers import compute_where
 from infprof.rules.processor import ran_on_gpu
@@ -53,6 +55,10 @@ MIN_KERNELS = 8
 
 COMPILED_SHARE = 0.5
 """When most of the GPU's time is in generated kernels or in graphs, the model is compiled."""
+
+NEARLY_ALL = 0.8
+"""Of the kernels' time in chains whose tensors are known: then what fusing brings is known too, as
+well as a roofline tells. Else the rest may vanish into kernels that are no element-wise ones."""
 
 EAGER = re.compile(r"at::native|softmax_warp|cudnn::bn_|MIOpenBatchNorm")
 """PyTorch's own kernels and those of its norms: a vendor's fused kernels have other names."""
@@ -94,7 +100,22 @@ def _on_gpu(evidence: Evidence) -> Iterator[Finding]:
     change = evidence.shorter((rows, 1.0))
     saving = Saving(0, evidence.saved_ns(spent, change), "C", evidence.basis)
     for finding in _judge(evidence, rows, spent, saving, "kernels"):
-        yield replace(finding, change=change)
+        yield _with_chains_fused(evidence, rows, replace(finding, change=change))
+
+
+def _with_chains_fused(evidence: Evidence, rows: Rows, finding: Finding) -> Finding:
+    """What fusing the chains among the kernels saves at least; where they are nearly all of them,
+    also at most."""
+    found, replays = fusion(evidence, rows), evidence.replays
+    if found is None or replays is None:
+        return finding
+    sure, best = (replays.saved_ns(one) for one in (found.surely, found.at_best))
+    time = evidence.timeline.durations
+    if time(found.kernels).sum() < NEARLY_ALL * time(rows).sum():
+        high = finding.saving.high_ns
+        return replace(finding, saving=replace(finding.saving, low_ns=min(sure, high)))
+    saving = Saving(min(sure, best), best, "B", "replay")
+    return replace(finding, saving=saving, change=found.at_best)
 
 
 def _on_cpu(evidence: Evidence) -> Iterator[Finding]:
