@@ -27,6 +27,8 @@ class PausedRequests:
     pause_ns: Int64Array
     inside: Rows
     longest_ns: int
+    are_explained: bool
+    """Whether they are the requests that the breakdown explains."""
 
     @property
     def median_ns(self) -> float:
@@ -63,4 +65,7 @@ def paused_requests(evidence: Evidence, rows: Rows) -> PausedRequests:
         inside |= mine
     lasted = evidence.timeline.durations(rows[inside])
     walls = table.end_ns[chosen] - table.start_ns[chosen]
-    return PausedRequests(walls, paused, rows[inside], int(lasted.max()) if len(lasted) else 0)
+    longest = int(lasted.max()) if len(lasted) else 0
+    starts = [one.start_ns for one in evidence.timeline.requests]
+    are_explained = bool(np.isin(starts, table.start_ns[chosen]).all())
+    return PausedRequests(walls, paused, rows[inside], longest, are_explained)

@@ -41,8 +41,10 @@ class Group:
     count: float
     """Round-trips: a client may need several calls for one (send, wait for the answer, read it)."""
     waited_ns: int
+    others: Rows
+    """All but the longest of each request."""
     together_ns: int
-    """What issuing them together would save: all but the longest of each request."""
+    """What issuing them together would save: the time of the others."""
     is_sequential: bool
 
 
@@ -58,9 +60,11 @@ def read_groups(evidence: Evidence) -> list[Group]:
 
 def _group(evidence: Evidence, source: str, rows: Rows) -> Group:
     waited = evidence.exposed_part_ns(rows, "io")
-    together = max(waited - _longest_ns(evidence, rows), 0)
+    longest, longest_ns = _longest(evidence, rows)
+    others, together = np.setdiff1d(rows, longest), max(waited - longest_ns, 0)
     count = _round_trips(evidence, rows) / evidence.requests
-    return Group(source, rows, count, waited, together, count >= 2 and _pays(evidence, together))
+    sequential = count >= 2 and _pays(evidence, together)
+    return Group(source, rows, count, waited, others, together, sequential)
 
 
 def _pays(evidence: Evidence, saved_ns: int) -> bool:
@@ -78,16 +82,20 @@ def _round_trips(evidence: Evidence, rows: Rows) -> int:
     return calls[max(time, key=lambda entry: time[entry])]
 
 
-def _longest_ns(evidence: Evidence, rows: Rows) -> int:
-    """Exposed time of the longest read of a request: what is left when all run at once."""
+def _longest(evidence: Evidence, rows: Rows) -> tuple[list[int], int]:
+    """The longest read of each request, by exposed time, and how long these take per request:
+    what is left when all run at once."""
     events, exposed = evidence.timeline.events, evidence.breakdown.exposed_intervals("io")
-    total = 0
+    longest, total = list[int](), 0
     for one in evidence.breakdown.requests:
         starts = events.start_ns[rows]
         mine = rows[(starts >= one.request.start_ns) & (starts < one.request.end_ns)]
-        spans = [intersect(events.intervals(mine[[index]]), exposed) for index in range(len(mine))]
-        total += max(map(length, spans), default=0)
-    return -(-total // evidence.requests)
+        if len(mine):
+            spans = (intersect(events.intervals(mine[[at]]), exposed) for at in range(len(mine)))
+            times = [length(one) for one in spans]
+            longest.append(int(mine[int(np.argmax(times))]))
+            total += max(times)
+    return longest, -(-total // evidence.requests)
 
 
 def _blocks(evidence: Evidence, rows: Rows) -> bool:

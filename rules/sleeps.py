@@ -83,10 +83,15 @@ def exposed_sleep_ns(evidence: Evidence, rows: Rows) -> int:
     own = np.isin(evidence.timeline.events.lane[rows], [one for one in serving if one is not None])
     if None in serving:
         own[:] = True
-    names = {f"python.{short_name(evidence.timeline.name(row))}" for row in rows[~own]}
     return evidence.exposed_part_ns(rows[own], "python", "unattributed") + (
-        evidence.exposed_part_ns(rows[~own], "python.lock_wait", "queue", "unattributed", *names)
+        evidence.exposed_part_ns(rows[~own], *waited_for_as(evidence, rows[~own]))
     )
+
+
+def waited_for_as(evidence: Evidence, rows: Rows) -> tuple[str, ...]:
+    """The leaves as which a request waits for these sleeps of helper threads."""
+    names = {f"python.{short_name(evidence.timeline.name(row))}" for row in rows}
+    return "python.lock_wait", "queue", "unattributed", *sorted(names)
 
 
 def unrecorded(evidence: Evidence, sleeping: Mask) -> Mask:

@@ -30,6 +30,7 @@ import numpy as np
 
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
+from infprof.rules.exact_spans import without_rows
 from infprof.rules.finding import Finding, Fix, Saving, Unknown, Where
 from infprof.rules.host_code import Mask, places
 from infprof.rules.host_time import require_named_host
@@ -84,6 +85,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         saving=Saving(0, named + sampled, "C"),
         fix=FIX,
         where=_where(evidence, rows, seen),
+        change=None if sampled else without_rows(evidence, rows, "io"),
     )
 
 

@@ -32,14 +32,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from infprof.profiler.events import Kind
+from infprof.profiler.intervals import joined, union
 from infprof.profiler.names import entry_of
+from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows
 from infprof.rules.call_masks import Mask
 from infprof.rules.evidence import Evidence, Need
+from infprof.rules.exact_spans import waited_for, without
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.host_code import ENOUGH_SAMPLES, places
 from infprof.rules.host_time import LOCAL_HOST_LEAVES, named_rows, require_named_host
 from infprof.rules.loop_report import exposed_ns
+from infprof.rules.moved_to_gpu import moved_to_gpu
 from infprof.rules.spans_of_samples import samples_within
 
 NEEDS: tuple[Need, ...] = ()
@@ -70,6 +74,9 @@ VIDEO = re.compile(r"(?i)video|(^|/)av/|pyav|decord")
 
 DECODING_OP = re.compile(r"^(image::decode|torchcodec\w*::)")
 """Ops of torchvision and TorchCodec that decode."""
+
+OP_LEAVES = ("compute.cpu", "python.dispatch")
+"""What such an op's time is exposed as, without and beside a GPU."""
 
 FIX_GPU = Fix(
     text="Decode on the GPU, a whole batch at a time, and send the compressed bytes.",
@@ -128,8 +135,9 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     )
     ops = evidence.timeline.outermost(evidence.rows(Kind.OP, _decoding_op, "yes"))
     waited = evidence.exposed_part_ns(rows, *LOCAL_HOST_LEAVES)
-    waited += evidence.exposed_part_ns(ops, "compute.cpu", "python.dispatch")
+    waited += evidence.exposed_part_ns(ops, *OP_LEAVES)
     where = evidence.top(np.concatenate([rows, ops]))
+    change = _elsewhere(evidence, rows, ops) if waited else None
     if not waited:
         mask = _sampled(evidence)
         waited, where = exposed_ns(evidence, mask), places(evidence, mask)
@@ -149,7 +157,21 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         saving=Saving(0, waited, "C"),
         fix=FIX_VIDEO if VIDEO.search(where[0].name) else FIX_GPU if on_gpu else FIX_CPU,
         where=where,
+        change=change,
     )
+
+
+def _elsewhere(evidence: Evidence, rows: Rows, ops: Rows) -> Change | None:
+    """Decoding on the GPU, as far as it can be told what that takes, else for nothing."""
+    spans = union(
+        joined(
+            [
+                waited_for(evidence, rows, *LOCAL_HOST_LEAVES),
+                waited_for(evidence, ops, *OP_LEAVES),
+            ]
+        )
+    )
+    return moved_to_gpu(evidence, spans) or without(evidence, spans)
 
 
 def _sampled(evidence: Evidence) -> Mask:

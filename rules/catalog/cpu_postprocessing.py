@@ -25,11 +25,13 @@ Catalogue: IP-D2H-003
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from infprof.rules.call_masks import Mask, running
 from infprof.rules.evidence import Evidence, Need
+from infprof.rules.exact_spans import without_rows
 from infprof.rules.finding import Finding, Fix, Saving, Where
 from infprof.rules.host_code import ENOUGH_SAMPLES, places
 from infprof.rules.host_time import LOCAL_HOST_LEAVES, named_rows, require_named_host
@@ -106,10 +108,13 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     found = loops(evidence, mask) if enough else []
     looping = sum(int(loop.samples.sum()) for loop in found)
     if found and looping >= MOSTLY * mask.sum():
-        yield _looping(evidence, time_ns, loop_places(evidence, found))
+        one = _looping(evidence, time_ns, loop_places(evidence, found))
     else:
         where = evidence.top(rows) if ranged > sampled else places(evidence, mask)
-        yield _native(evidence, time_ns, where)
+        one = _native(evidence, time_ns, where)
+    part = one.saving.high_ns / time_ns
+    change = without_rows(evidence, rows, *LOCAL_HOST_LEAVES, part=part)
+    yield replace(one, change=change if ranged >= sampled else None)
 
 
 def _mask(evidence: Evidence) -> Mask:

@@ -27,9 +27,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from infprof.profiler.replay import Change
 from infprof.rules.collections_in_requests import PausedRequests, paused_requests, pauses
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
+from infprof.rules.exact_spans import without
 from infprof.rules.finding import Finding, Fix, Saving, Unknown, Where
 from infprof.rules.host_code import places
 from infprof.rules.spans_of_samples import samples_within
@@ -103,7 +105,13 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         saving=Saving(0, saving, "B"),
         fix=FIX,
         where=_where(evidence, found),
+        change=_without(evidence, found),
     )
+
+
+def _without(evidence: Evidence, found: PausedRequests) -> Change | None:
+    """The pauses themselves, where those that were counted are those of a replay."""
+    return without(evidence, evidence.timeline.busy(found.inside)) if found.are_explained else None
 
 
 def _require_watched(evidence: Evidence) -> None:

@@ -35,6 +35,7 @@ from infprof.profiler.events import Kind
 from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
+from infprof.rules.exact_spans import without_rows
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
 from infprof.rules.host_link import HostLink, host_link
 
@@ -131,6 +132,7 @@ def _pinned_per_request(evidence: Evidence) -> Iterator[Finding]:
         saving=Saving(0, spent, "B"),
         fix=FIX,
         where=evidence.top(rows),
+        change=without_rows(evidence, rows, *HOST_LEAVES),
     )
 
 

@@ -30,16 +30,25 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.event_loops import in_coroutine, keeps_others_waiting, lanes_of
 from infprof.rules.evidence import Evidence, Need
+from infprof.rules.exact_spans import without_rows
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.host_code import Mask, places, require_samples, samples_of
 from infprof.rules.host_time import named_rows, require_named_host
 from infprof.rules.meanwhile import running_meanwhile
 from infprof.rules.sampled_time import at_least_ns, visible_ns
-from infprof.rules.sleeps import Sleep, by_place, exposed_sleep_ns, is_sleep, unrecorded
+from infprof.rules.sleeps import (
+    Sleep,
+    by_place,
+    exposed_sleep_ns,
+    is_sleep,
+    unrecorded,
+    waited_for_as,
+)
 
 NEEDS: tuple[Need, ...] = ("work",)
 USES_TRACER = False
@@ -130,6 +139,7 @@ def _polling(evidence: Evidence, sleeps: list[Sleep], sleeping: Mask) -> Finding
         saving=Saving(min(once // 2, high), high, "C"),
         fix=FIX_POLLING,
         where=where,
+        change=_without(evidence, rows, high / max(slept, 1)),
     )
 
 
@@ -147,6 +157,7 @@ def _fixed(evidence: Evidence, sleeps: list[Sleep]) -> Finding:
         saving=Saving(0, slept, "C"),
         fix=FIX_FIXED,
         where=where,
+        change=_without(evidence, rows),
     )
 
 
@@ -176,6 +187,10 @@ def _slept(evidence: Evidence, sleeps: list[Sleep]) -> tuple[Rows, int]:
     """The rows of some sleeps, and how much of their time nothing hid, per request."""
     rows = np.sort(np.concatenate([one.rows for one in sleeps]))
     return rows, exposed_sleep_ns(evidence, rows)
+
+
+def _without(evidence: Evidence, rows: Rows, part: float = 1.0) -> Change | None:
+    return without_rows(evidence, rows, *waited_for_as(evidence, rows), part=part)
 
 
 def _worked_share(evidence: Evidence, sleeping: Mask) -> float:

@@ -36,6 +36,7 @@ from infprof.profiler.names import entry_of
 from infprof.profiler.timeline import Request, Rows
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
+from infprof.rules.exact_spans import without
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
 from infprof.rules.host_code import during, places
 from infprof.rules.host_time import (
@@ -118,6 +119,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         saving=Saving(less_error(time_ns), time_ns, "A"),
         fix=FIX,
         where=where,
+        change=without(evidence, loading),
     )
 
 

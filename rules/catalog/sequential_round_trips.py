@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infprof.rules.evidence import Evidence, Need
+from infprof.rules.exact_spans import without_rows
 from infprof.rules.finding import Finding, Fix, Saving, Unknown, Where
 from infprof.rules.host_code import places
 from infprof.rules.host_time import require_named_host
@@ -84,6 +85,7 @@ def _finding(evidence: Evidence, group: Group) -> Finding:
         saving=Saving(0, group.together_ns, "B"),
         fix=FIX,
         where=where,
+        change=without_rows(evidence, group.others, "io"),
     )
 
 

@@ -29,6 +29,7 @@ from infprof.profiler.events import Kind
 from infprof.profiler.timeline import Rows
 from infprof.rules.call_masks import under
 from infprof.rules.evidence import Evidence, Need
+from infprof.rules.exact_spans import without_rows
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.host_code import places
 
@@ -130,6 +131,7 @@ def _finding(
             risk="Each worker holds a copy of the dataset object; never fork after CUDA is in use.",
             references=("https://docs.pytorch.org/docs/stable/data.html",),
         ),
+        change=without_rows(evidence, rows, "preprocess", part=saving.high_ns / waited),
         where=(
             *places(evidence, under(evidence, lambda place: LOADER in place.file), most=3),
             *evidence.top(rows, most=2),

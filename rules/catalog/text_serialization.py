@@ -28,6 +28,7 @@ from infprof.profiler.events import STAGES
 from infprof.profiler.timeline import Rows
 from infprof.rules.call_masks import main_stage
 from infprof.rules.evidence import Evidence, Need
+from infprof.rules.exact_spans import without_rows
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.host_code import ENOUGH_SAMPLES, places
 from infprof.rules.host_time import LOCAL_HOST_LEAVES, named_rows, require_named_host
@@ -75,8 +76,11 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             require_named_host(evidence, "encoding or decoding of text")
         return
     time_ns = max(ranged, sampled)
-    where = evidence.top(rows) if ranged >= sampled else places(evidence, mask)
-    stage = _stage(evidence, rows) if ranged >= sampled else None
+    exact = ranged >= sampled
+    where = evidence.top(rows) if exact else places(evidence, mask)
+    stage = _stage(evidence, rows) if exact else None
+    saved = time_ns - time_ns // BINARY_SPEEDUP
+    change = without_rows(evidence, rows, *LOCAL_HOST_LEAVES, part=saved / time_ns)
     seen = f", most of it in {where[0].name!r}" if where else ""
     yield Finding(
         title="Turn less data into text, and arrays straight into bytes",
@@ -85,9 +89,10 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             f" ({100 * evidence.share(time_ns):.0f} % of its wall){seen}."
         ),
         stage=stage or main_stage(evidence, mask, "postprocess"),
-        saving=Saving(0, time_ns - time_ns // BINARY_SPEEDUP, "C"),
+        saving=Saving(0, saved, "C"),
         fix=FIX,
         where=where,
+        change=change if exact else None,
     )
 
 
