@@ -93,7 +93,7 @@ def _replayed(evidence: Evidence, finding: Finding, exempt: bool) -> Finding:
     if replays is None or saving.basis != "bound" or not is_shown:
         return finding
     if finding.change is not None:
-        high = min(saving.high_ns, replays.saved_ns(finding.change))
+        high = min(saving.high_ns, replays.saved_ns(finding.change, finding.rate))
         low = saving.low_ns
     else:
         low, high = (

@@ -75,6 +75,8 @@ class Finding:
     change: Change | None = None
     """What the fix changes at most, for replays together with others; ``None``: it takes its
     saving's part of the stage."""
+    rate: float = 1.0
+    """In which part of the requests it changes that: the hits of a cache."""
 
 
 @dataclass(frozen=True, slots=True)

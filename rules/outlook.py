@@ -49,10 +49,28 @@ def _by_exposed_time(evidence: Evidence, findings: Sequence[Finding]) -> tuple[i
 def _by_replay(evidence: Evidence, findings: Sequence[Finding]) -> tuple[int, str]:
     replays, busy = evidence.replays, evidence.breakdown.stages
     assert replays is not None
-    fixed = reduce(Change.and_also, _changes(evidence, replays, findings), Change())
+    caches = [one for one in findings if _is_cache(one)]
+    always = [one for one in findings if not _is_cache(one)]
+    fixed = reduce(Change.and_also, _changes(evidence, replays, always), Change())
     at_most = {stage: evidence.per_request(time) for stage, (_, time) in busy.items()}
-    saved = replays.saved_ns(fixed)
-    return saved, replays.worth_most(at_most, fixed, saved)[0]
+    limit = replays.worth_most(at_most, fixed, replays.saved_ns(fixed))[0]
+    return _with_caches(replays, fixed, caches), limit
+
+
+def _is_cache(finding: Finding) -> bool:
+    """Whether it changes some requests and leaves others alone."""
+    return finding.rate < 1 and finding.change is not None
+
+
+def _with_caches(replays: Replays, fixed: Change, caches: Sequence[Finding]) -> int:
+    """What is saved if each cache changes its part of the requests, and the others stay as they are
+    fixed."""
+    if not caches:
+        return replays.saved_ns(fixed)
+    cache, *others = caches
+    hit = _with_caches(replays, fixed.and_also(cache.change or Change()), others)
+    missed = _with_caches(replays, fixed, others)
+    return int(cache.rate * hit + (1 - cache.rate) * missed)
 
 
 def _changes(evidence: Evidence, replays: Replays, findings: Sequence[Finding]) -> Iterator[Change]:

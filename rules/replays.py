@@ -24,9 +24,9 @@ class Replays:
         self._what_if, self._timeline, self._breakdown = what_if, timeline, breakdown
         self._answers: dict[str | frozenset[int], int] = {}
 
-    def saved_ns(self, change: Change) -> int:
-        """What would be saved."""
-        return self._what_if.saved_ns(change)
+    def saved_ns(self, change: Change, rate: float = 1.0) -> int:
+        """What would be saved, if such a part of the requests were changed."""
+        return int(self._what_if.saved_ns(change) * rate)
 
     def saved_without_ns(self, stage: str) -> int:
         """What would be saved without a stage. It is less than the time exposed where something

@@ -27,6 +27,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from infprof.profiler.intervals import Int64Array
+from infprof.profiler.replay import Change
+from infprof.profiler.skipped import skipped
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown, Where
 from infprof.rules.host_code import place_text
@@ -94,7 +96,15 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         saving=Saving(0, saved, "B"),
         fix=FIX,
         where=(Where(_model_call(evidence), share, saved, "requests with an input seen before"),),
+        change=_answered(evidence),
+        rate=share,
     )
+
+
+def _answered(evidence: Evidence) -> Change | None:
+    """A request whose answer is known is over at once."""
+    paths = evidence.breakdown.paths
+    return None if paths is None else skipped(paths.waits, evidence.covered)
 
 
 def known_contents(evidence: Evidence) -> Int64Array:
