@@ -32,6 +32,7 @@ from infprof.rules.evidence import Evidence, Need
 from infprof.rules.exact_spans import without_rows
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.host_code import places
+from infprof.rules.overlap import saving_beside
 
 NEEDS: tuple[Need, ...] = ("ops",)
 
@@ -67,10 +68,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     parallel = evidence.rows(Kind.RANGE, lambda name: "yes" if PARALLEL in name else None, "yes")
     waited = evidence.exposed_part_ns(serial, "preprocess")
     if waited:
-        known = evidence.header.machine.cpu.usable is not None
-        saving = Saving(0, hideable_ns(evidence, waited), "B" if known else "C")
         yield _finding(
-            evidence, serial, waited, saving,
+            evidence, serial, waited, _saving(evidence, serial, waited),
             "Load batches in worker processes",
             "on the thread that drives the model (num_workers=0)",
         )  # fmt: skip
@@ -83,24 +82,21 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def hideable_ns(evidence: Evidence, loading_ns: int) -> int:
-    """How much of the loading workers on all usable cores could hide behind the rest at best.
+def _saving(evidence: Evidence, rows: Rows, waited: int) -> Saving:
+    """As a pipeline, where it was measured how many threads advance at once; a ceiling elsewhere.
 
     A worker on the only core would merely take turns with the model, and so it does where two
     threads were measured to advance no faster than one.
     """
-    machine = evidence.header.machine
-    cores = machine.cpu.usable
+    cores, batches = evidence.header.machine.cpu.usable, len(rows) / evidence.requests
     if cores is None:
-        return loading_ns
+        return Saving(0, waited, "C")
     if cores < 2:
-        return 0
-    rest_ns = evidence.wall_ns - loading_ns
-    after_ns = max(rest_ns, -(-loading_ns // cores))
-    if machine.calibration is not None and machine.calibration.cores is not None:
-        busy_ns = loading_ns + (rest_ns if evidence.device_use == "unused" else 0)
-        after_ns = max(after_ns, int(busy_ns / machine.calibration.cores))
-    return max(evidence.wall_ns - after_ns, 0)
+        return Saving(0, 0, "C")
+    workers = workers_for(evidence, waited)
+    found = saving_beside(evidence, rows, "preprocess", workers, batches)
+    after_ns = max(evidence.wall_ns - waited, -(-waited // cores))
+    return found or Saving(0, max(evidence.wall_ns - after_ns, 0), "B")
 
 
 def workers_for(evidence: Evidence, loading_ns: int) -> int:

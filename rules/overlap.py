@@ -1,0 +1,76 @@
+"""What a request takes in a flow whose next one is prepared meanwhile, on threads of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from infprof.profiler.intervals import intersect, length
+from infprof.profiler.pipelining import Stage, mean_ns, pipelined
+from infprof.profiler.timeline import Rows
+from infprof.rules.cores_at_once import cores_at_once
+from infprof.rules.evidence import Evidence
+from infprof.rules.exact_spans import waited_for, without
+from infprof.rules.finding import Saving
+from infprof.rules.host_time import less_error
+
+WAITS = ("io", "queue", "python.sleep", "python.lock_wait")
+"""Exposed so, a thread computes nothing."""
+
+RIGHT_AFTER = 0.05
+"""Of the mean wall: what begins this soon after the request before it could have begun earlier."""
+
+
+def saving_beside(
+    evidence: Evidence, rows: Rows, leaf: str, workers: int, parts: float
+) -> Saving | None:
+    """What it saves to do these rows, exposed as ``leaf``, on ``workers`` threads meanwhile; a
+    request has ``parts`` of them in turn. Nothing where threads only take turns; ``None`` where it
+    is not known how many advance at once."""
+    moved, wall = evidence.exposed_part_ns(rows, leaf), evidence.wall_ns
+    change = without(evidence, waited_for(evidence, rows, leaf))
+    rest = wall - evidence.saved_ns(moved, change)
+    part = -(-moved // workers)
+    computing = min(max(wall - moved - waiting_ns(evidence), 0), rest)
+    cores = cores_at_once(evidence, rows, evidence.timeline.model_ranges)
+    if cores is None:
+        return None
+    best, worst = (
+        pipelined(Stage(part, part, workers), Stage(rest, computing, threads), wall, cores)
+        for threads in (1, _threads(evidence))  # small operators use one
+    )
+    if best is None or worst is None:
+        return Saving(0, 0, "A", evidence.basis)
+    number = requests_in_a_row(evidence) * parts
+    low, high = (wall - mean_ns(one, wall, number) for one in (worst.worst_ns, best.best_ns))
+    return Saving(less_error(low), high, "A", evidence.basis)
+
+
+def waiting_ns(evidence: Evidence) -> int:
+    """For how long a request's threads wait for the device or for something outside."""
+    paths = evidence.breakdown.paths
+    device = (
+        0
+        if paths is None
+        else length(intersect(evidence.timeline.busy(paths.waits.may_wait), evidence.covered))
+    )
+    return evidence.per_request(device) + evidence.exposed_ns(*WAITS)
+
+
+def requests_in_a_row(evidence: Evidence) -> float:
+    """How many begin right after one another, on average: 1 where each is alone."""
+    table = evidence.recording.requests
+    rows = np.flatnonzero(table.warm)
+    rows = rows[np.lexsort((table.start_ns[rows], table.lane[rows]))]
+    pause = table.start_ns[rows[1:]] - table.end_ns[rows[:-1]]
+    follows = (pause <= RIGHT_AFTER * evidence.wall_ns) & (
+        table.lane[rows[1:]] == table.lane[rows[:-1]]
+    )
+    alone = len(rows) - int(follows.sum())
+    return len(rows) / alone if alone else 1.0
+
+
+def _threads(evidence: Evidence) -> int:
+    """On how many CPUs an operator of the program computes."""
+    threads = evidence.header.flags.get("threads")
+    computes = evidence.device_use == "unused" and type(threads) is int
+    return max(threads, 1) if computes and isinstance(threads, int) else 1
