@@ -9,7 +9,8 @@ one saturates the processor, for a batch could not run them faster.
 Why it costs time:
 Each pass pays for dispatch, launches and for reading the weights, whatever the batch: T(B) = a + b
 B. Items one by one cost N (a + b), one batch costs a + N b. A single item seldom fills a GPU, and
-small matrix-vector products leave CPU cores waiting for memory.
+small matrix-vector products leave CPU cores waiting for memory. Where the recording has batches of
+three sizes or more, a and b follow from their times; else the saving is a ceiling.
 
 How to fix it:
 Stack the items and call the model once: ``torch.stack``, padding or buckets where lengths differ,
@@ -30,9 +31,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infprof.profiler.batch_cost import batched
 from infprof.profiler.events import Kind
 from infprof.profiler.intervals import Intervals, intersect, intervals, length
+from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Request, Rows
+from infprof.rules.batch_times import cost_by_batch
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.layer_ops import LayerOp, layer_ops, layer_rows
@@ -55,6 +59,9 @@ enough of the device that nothing can be promised for a batch: then only host ti
 FEEDBACK_PARTS = (1, 2, 3, 4)
 """A loop feeds back its whole output or an equal part of it: two for a learned variance, three and
 four for the gates of recurrent cells."""
+
+INTERPOLATED = 4
+"""A time read off a line is good to one part in four (CATALOGUE section 4, B)."""
 
 RECURRENT = ("aten::lstm_cell", "aten::gru_cell", "aten::rnn_tanh_cell", "aten::rnn_relu_cell")
 
@@ -110,6 +117,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     )
     count = sum(one.count for one in found) / len(found)
     exposed = evidence.per_request(sum(both))
+    ceiling = Saving(_all_but_one(evidence, found, host), _all_but_one(evidence, found, both), "C")
+    saving, change = _measured(evidence, rows, found) or (ceiling, None)
     yield Finding(
         title=f"Run the {count:.0f} items of a request as one batch",
         why=(
@@ -119,11 +128,10 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             " its wall)."
         ),
         stage="compute",
-        saving=Saving(
-            _all_but_one(evidence, found, host), _all_but_one(evidence, found, both), "C"
-        ),
+        saving=saving,
         fix=FIX,
         where=compute_where(evidence, np.concatenate([one.rows for one in found])),
+        change=change,
     )
 
 
@@ -194,6 +202,35 @@ def _exposed_ns(evidence: Evidence, passes: Passes, *, only_host: bool) -> int:
         return host_ns
     compute = evidence.breakdown.exposed_intervals("compute")
     return host_ns + length(intersect(passes.until_done, compute))
+
+
+def _measured(
+    evidence: Evidence, rows: Rows, found: list[Passes]
+) -> tuple[Saving, Change | None] | None:
+    """What one batch saves by the times that batches of other sizes took; ``None`` where the
+    recording has too few."""
+    same = all(one.ops == found[0].ops for one in found)
+    cost = cost_by_batch(evidence, rows, found[0].ops) if same else None
+    single = None if cost is None else cost.measured.get(1)  # else the passes run into each other
+    if cost is None or single is None:
+        return None
+    known = [time for one in found if (time := cost.time_ns(one.count)) is not None]
+    if len(known) < len(found):
+        return None
+    saved = sum(one.count * single - time for one, time in zip(found, known, strict=True))
+    high = max(evidence.per_request(saved), 0)
+    longer = max(sum(known) // len(known) - single, 0)
+    return Saving(high - high // INTERPOLATED, high, "B"), _as_one(evidence, found, longer)
+
+
+def _as_one(evidence: Evidence, found: list[Passes], longer_ns: int) -> Change | None:
+    """The last pass alone, and so much longer."""
+    paths, starts = evidence.breakdown.paths, evidence.timeline.events.start_ns
+    if evidence.replays is None or paths is None:
+        return None
+    first, last = ([int(starts[one.rows[at * len(one.ops)]]) for one in found] for at in (0, -1))
+    ends = [int(one.host.end[0]) for one in found]
+    return batched(paths.waits, intervals(first, last), intervals(last, ends), longer_ns)
 
 
 def _all_but_one(evidence: Evidence, found: list[Passes], times_ns: list[int]) -> int:
