@@ -48,7 +48,7 @@ class _Run:
     places: list[int]
     moved: list[Moved]
     last: tuple[int, ...]
-    """Operator, thread, request and wait of the last kernel."""
+    """Operator of the last kernel, how much other work goes before, thread, request and wait."""
 
     def takes(self, place: int, moved: Moved, mine: tuple[int, ...]) -> bool:
         """Go on with this kernel, if it belongs here."""
@@ -90,16 +90,16 @@ def _runs(evidence: Evidence, waits: DeviceWaits, kernels: Rows) -> Iterator[_Ru
     links = waits.links
     ops, moved = _operators(evidence.timeline, links.rows, np.isin(links.rows, kernels))
     where = _launched_where(evidence, waits)
-    for lane in np.unique(links.lane[ops >= 0]):
-        run = None
-        for place in np.flatnonzero(links.lane == lane).tolist():
-            found = moved.get(int(ops[place]))
-            mine = int(ops[place]), *where[place].tolist()
-            if run is not None and found is not None and run.takes(place, found, mine):
-                continue
-            if run is not None:
-                yield run
-            run = None if found is None else _Run([place], [found], mine)
+    known = np.isin(ops, list(moved))
+    for lane in np.unique(links.lane[known]):
+        run, others = None, np.cumsum((links.lane == lane) & ~known)
+        for place in np.flatnonzero((links.lane == lane) & known).tolist():
+            op = int(ops[place])
+            mine = op, int(others[place]), *where[place].tolist()
+            if run is None or not run.takes(place, moved[op], mine):
+                if run is not None:
+                    yield run
+                run = _Run([place], [moved[op]], mine)
         if run is not None:
             yield run
 

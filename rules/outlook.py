@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 from infprof.profiler.replay import Change
 from infprof.rules.evidence import Evidence
@@ -51,7 +50,7 @@ def _by_replay(evidence: Evidence, findings: Sequence[Finding]) -> tuple[int, st
     assert replays is not None
     caches = [one for one in findings if _is_cache(one)]
     always = [one for one in findings if not _is_cache(one)]
-    fixed = reduce(Change.and_also, _changes(evidence, replays, always), Change())
+    fixed = replays.together(*_changes(evidence, replays, always))
     at_most = {stage: evidence.per_request(time) for stage, (_, time) in busy.items()}
     limit = replays.worth_most(at_most, fixed, replays.saved_ns(fixed))[0]
     return _with_caches(replays, fixed, caches), limit
@@ -68,7 +67,7 @@ def _with_caches(replays: Replays, fixed: Change, caches: Sequence[Finding]) -> 
     if not caches:
         return replays.saved_ns(fixed)
     cache, *others = caches
-    hit = _with_caches(replays, fixed.and_also(cache.change or Change()), others)
+    hit = _with_caches(replays, replays.together(fixed, cache.change or Change()), others)
     missed = _with_caches(replays, fixed, others)
     return int(cache.rate * hit + (1 - cache.rate) * missed)
 

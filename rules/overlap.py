@@ -1,4 +1,7 @@
-"""What a request takes in a flow whose next one is prepared meanwhile, on threads of its own."""
+"""What a request takes in a flow whose next one is prepared meanwhile, by workers.
+
+Processes, that is, where the work holds the interpreter's lock.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,9 @@ RIGHT_AFTER = 0.05
 def saving_beside(
     evidence: Evidence, rows: Rows, leaf: str, workers: int, parts: float
 ) -> Saving | None:
-    """What it saves to do these rows, exposed as ``leaf``, on ``workers`` threads meanwhile; a
-    request has ``parts`` of them in turn. Nothing where threads only take turns; ``None`` where it
-    is not known how many advance at once."""
+    """What it saves to do these rows, exposed as ``leaf``, in ``workers`` meanwhile; a request has
+    ``parts`` of them in turn. Nothing where threads only take turns; ``None`` where it is not known
+    how many advance at once."""
     moved, wall = evidence.exposed_part_ns(rows, leaf), evidence.wall_ns
     change = without(evidence, waited_for(evidence, rows, leaf))
     rest = wall - evidence.saved_ns(moved, change)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,28 @@ class Replays:
             self._answers[waits] = self.saved_ns(Change(waits_removed=waits))
         return self._answers[waits]
 
+    def together(self, *changes: Change) -> Change:
+        """All of them. Device work takes the shortest of the times they give it, and what any of
+        them adds: what one makes longer, another does not undo."""
+        both = reduce(Change.and_also, changes, Change())
+        if both.device_ns is None:
+            return both
+        recorded = self._what_if.shorter()
+        times = np.minimum(both.device_ns, recorded)
+        for one in changes:
+            if one.device_ns is not None:
+                times = times + np.maximum(one.device_ns - recorded, 0)
+        return replace(both, device_ns=times)
+
+    def _also_without(self, stage: str, fixed: Change) -> Change:
+        """A stage away too, with what was added to its work."""
+        gone = self.without(stage)
+        both, now = fixed.and_also(gone), fixed.device_ns
+        if now is None or gone.device_ns is None or both.device_ns is None:
+            return both
+        is_gone = gone.device_ns < self._what_if.shorter()
+        return replace(both, device_ns=np.where(is_gone, both.device_ns, now))
+
     def worth_most(
         self, at_most: Mapping[str, int], after: Change | None = None, saved: int = 0
     ) -> tuple[str, int]:
@@ -63,7 +86,7 @@ class Replays:
             if after is None:
                 worth = self.saved_without_ns(stage)
             else:
-                worth = self.saved_ns(after.and_also(self.without(stage))) - saved
+                worth = self.saved_ns(self._also_without(stage, after)) - saved
             if worth > most:
                 best, most = stage, worth
         return best, max(most, 0)

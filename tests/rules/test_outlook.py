@@ -56,6 +56,24 @@ def test_beside_a_device_another_stage_limits_then() -> None:
     assert after.stage == "compute" and after.wall_ns < evidence.wall_ns / 2
 
 
+def test_what_one_fix_makes_longer_another_does_not_undo() -> None:
+    """The device is the limit; half of its kernels' time goes, and 300 us come to the last."""
+    evidence = evidence_of(loop(host_us=10, kernel_us=50, waits=False))
+    replays = evidence.replays
+    assert replays is not None
+    longer = Change(replays.without("python").device_ns)
+    assert longer.device_ns is not None
+    longer.device_ns[-1] += 300_000
+    half = replays.without("compute", 0.5)
+    walls = [
+        evidence.wall_ns - replays.saved_ns(replays.together(*both))
+        for both in ([half], [half, longer], [longer, half])
+    ]
+    assert walls[1] == walls[2] == walls[0] + 300_000
+    after = outlook(evidence, [finding("compute", 150, half), finding("python", 150, longer)])
+    assert after.wall_ns == walls[1] and after.stage == "compute"
+
+
 def test_what_is_hidden_saves_nothing_more() -> None:
     """The kernels are hidden behind their launches: half of their time gone leaves the wall."""
     evidence = launching()
