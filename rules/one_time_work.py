@@ -31,7 +31,11 @@ COMPILES = re.compile(
     r"|torch/_inductor/(graph|scheduler|compile_fx)\.py\(\d+\): \w*(compile|codegen)"
     r"|torch/_functorch/_aot_autograd/\w+\.py\(\d+\): aot_dispatch"
 )
-"""Ranges and frames of torch.compile at work; not the guards and wrappers of each later call."""
+"""Ranges, ops and frames of torch.compile at work; not the guards and wrappers of each later call.
+PyTorch 2.13 records its ``dynamo_timed`` marks as ops, earlier versions as ranges."""
+
+STILL = 0.5
+"""What compiles in the second half of the requests does so for other reasons than a cold start."""
 
 LOADS_CODE = re.compile(r"Module(Load|GetFunction)|LibraryLoad|FuncGetAttributes")
 """CUDA and HIP calls that bring code onto the device."""
@@ -50,7 +54,7 @@ def one_time_work(evidence: Evidence) -> list[OneTimeWork]:
     """All kinds that were seen. Their spans may overlap."""
     found = [
         OneTimeWork("loading code onto the device", _loading(evidence)),
-        OneTimeWork("compiling", _compiling(evidence)),
+        OneTimeWork("compiling", EMPTY if keeps_compiling(evidence) else compiling(evidence)),
         OneTimeWork("first calls that do not return", _silences(evidence)),
     ]
     return [one for one in found if len(one.spans.start)]
@@ -69,17 +73,38 @@ def _loading(evidence: Evidence) -> Intervals:
     )
 
 
-def _compiling(evidence: Evidence) -> Intervals:
-    rows = np.concatenate(
-        [
-            evidence.rows(kind, lambda name: "yes" if COMPILES.search(name) else None, "yes")
-            for kind in (Kind.RANGE, Kind.PYTHON)
-        ]
-    )
+def compile_rows(evidence: Evidence) -> Rows:
+    """Events of torch.compile at work."""
+    rows = [
+        evidence.rows(kind, lambda name: "yes" if COMPILES.search(name) else None, "yes")
+        for kind in (Kind.RANGE, Kind.OP, Kind.PYTHON)
+    ]
+    return np.sort(np.concatenate(rows))
+
+
+def compiling(evidence: Evidence) -> Intervals:
+    """When torch.compile held a request up."""
     host = evidence.breakdown.exposed_intervals(
         "python", "unattributed", "compute.cpu", "preprocess", "io"
     )
-    return intersect(evidence.timeline.busy(rows), host)
+    return intersect(evidence.timeline.busy(compile_rows(evidence)), host)
+
+
+def compiling_requests(evidence: Evidence) -> list[int]:
+    """Which of the explained requests compile something, by their place."""
+    starts = evidence.timeline.events.start_ns[compile_rows(evidence)]
+    requests = [one.request for one in evidence.breakdown.requests]
+    return [
+        place
+        for place, one in enumerate(requests)
+        if bool(((starts >= one.start_ns) & (starts < one.end_ns)).any())
+    ]
+
+
+def keeps_compiling(evidence: Evidence) -> bool:
+    """Whether several requests compile, and not only the first ones: no warm-up ends that."""
+    found = compiling_requests(evidence)
+    return len(found) > 1 and found[-1] >= STILL * len(evidence.breakdown.requests)
 
 
 def _silences(evidence: Evidence) -> Intervals:

@@ -25,6 +25,8 @@ class Setup(NamedTuple):
     """How to make it once and keep it."""
     is_model: bool = False
     """Whether it makes a model ready: then the rule on reloaded models may own its time."""
+    is_traced: bool = False
+    """Whether the tracer times it exactly: then the rule on recompiles owns its time."""
 
 
 MADE_ELSEWHERE = re.compile(
@@ -57,6 +59,7 @@ SETUPS = (
         ),
         "model = torch.compile(model)",
         is_model=True,
+        is_traced=True,
     ),
     Setup(
         "a model on another device or in another type",

@@ -103,6 +103,9 @@ def _kinds(evidence: Evidence) -> npt.NDArray[np.int64]:
     kinds = setup_of_calls(samples.stacks.calls)[samples.stacks.call]
     kinds[~samples.of_requests] = NO_SETUP
     kinds[kinds < 0] = NO_SETUP
+    if evidence.lacks("ops") is None:
+        traced = [kind for kind, one in enumerate(SETUPS) if one.is_traced]
+        kinds[np.isin(kinds, traced)] = NO_SETUP
     if _model_is_reloaded(evidence):
         loads = named_rows(evidence, lambda name, _: bool(reloaded_model.LOADS.search(name)))
         _, bursts = reloaded_model.weight_bursts(evidence)

@@ -17,10 +17,10 @@ compiled code on disk between processes. ``CUDA_MODULE_LOADING=EAGER`` moves ker
 start-up.
 
 When to ignore it:
-You measured the cold start on purpose. If compiling shows up again after warm-up, shapes keep
-changing: use ``torch.compile(dynamic=True)`` or pad to a few sizes.
+You measured the cold start on purpose. Compiling that shows up again and again after warm-up is
+recompiles' case.
 
-Catalogue: IP-LCH-004, IP-LCH-003
+Catalogue: IP-LCH-004
 """
 
 from __future__ import annotations

@@ -59,6 +59,12 @@ def test_set_up_in_each_request(frame: str, what: str) -> None:
     compile(finding.fix.code, "fix", "exec")
 
 
+def test_what_the_tracer_times_is_recompiles_case() -> None:
+    compiled = requests("lib/torch/__init__.py:2500:compile")
+    verdict = verdict_of(RULE, recording(f"{compiled}\nmain: 0-9 op aten::add", gpus=()))
+    assert verdict.outcome is Outcome.CLEAR
+
+
 def test_what_lies_within_a_set_up_is_part_of_it() -> None:
     frame = "lib/httpx/_client.py:640:Client.__init__ > lib/ssl.py:700:create_default_context"
     (finding,) = verdict_of(RULE, recording(requests(frame), gpus=())).findings
