@@ -29,6 +29,7 @@ from collections.abc import Iterator
 
 from infprof.profiler.intervals import length
 from infprof.profiler.replay import Change
+from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
 from infprof.rules.host_code import during, places
@@ -64,15 +65,13 @@ torch.compiler.set_stance("fail_on_recompile")   # or "eager_on_recompile"
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Judge compilations by how many requests meet one."""
-    rows = compile_rows(evidence)
-    if not len(rows):
-        return
-    if not len(evidence.recording.requests):
+    rows, spans = compile_rows(evidence), compiling(evidence)
+    time_ns = evidence.per_request(length(spans))
+    if not len(evidence.recording.requests) and evidence.share(time_ns) >= GATE_SHARE:
         raise Unknown("without marked requests a first compilation looks like one in each request")
     if not keeps_compiling(evidence):
         return
-    spans, paying = compiling(evidence), len(compiling_requests(evidence))
-    time_ns = evidence.per_request(length(spans))
+    paying = len(compiling_requests(evidence))
     yield Finding(
         title="Stop compiling while serving: compile for sizes that vary, before the first request",
         why=f"{paying} of {evidence.requests} requests compile the model anew, which takes "

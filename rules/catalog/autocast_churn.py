@@ -1,0 +1,117 @@
+"""Autocast casts the model's weights to 16 bits again at each call.
+
+What it looks for:
+Casts of float32 to float16 or bfloat16 inside a layer's operator (`linear`, `conv2d` ...), of
+tensors that have the shape of its weight or bias. On a GPU their kernels and dispatch count, on a
+CPU-only host the casts themselves.
+
+Why it costs time:
+The weights are kept in float32, and autocast forgets its casts when it is left. Each use reads 4
+bytes and writes 2 for every parameter, and then the layer reads the 2 again: four times the traffic
+of a layer that is kept in 16 bits, and two or three small operators more.
+
+How to fix it:
+Cast the model once, at load time, and run it without autocast. Keep in float32 what needs it: mostly
+norms, softmax and the loss.
+
+When to ignore it:
+The same model is being trained as well, and its float32 weights are the master copy: then keep a
+second copy for serving. Casts of activations are not counted.
+
+Catalogue: IP-PRC-003
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from infprof.profiler.events import Kind
+from infprof.profiler.nesting import innermost_at
+from infprof.profiler.replay import Change
+from infprof.profiler.timeline import Rows
+from infprof.rules.evidence import Evidence, Need
+from infprof.rules.finding import Finding, Fix, Saving
+from infprof.rules.layer_ops import layer_ops, layer_rows
+from infprof.rules.model_callers import compute_where
+from infprof.rules.op_inputs import Shape, inputs_of
+from infprof.rules.op_kernels import kernels_of
+from infprof.rules.processor import ran_on_gpu
+
+NEEDS: tuple[Need, ...] = ("ops", "shapes")
+
+MIN_WEIGHTS = 2
+"""A single cast in each request may be a layer that is kept in float32 on purpose."""
+
+NARROWS = (("c10::Half", "float"), ("c10::BFloat16", "float"))
+"""Types of what a cast writes and reads."""
+
+DISPATCH = ("python.dispatch", "python.launch", "python.interpreter")
+
+FIX = Fix(
+    text="Cast the model once when it is loaded; give it inputs of the same type, no autocast.",
+    code="""\
+model = model.to(torch.bfloat16).eval()     # once; float16 before compute capability 8.0
+
+with torch.inference_mode():                # instead of torch.autocast around each request
+    y = model(x.to(torch.bfloat16)).float()
+""",
+    risk="Autocast keeps norms, softmax and sums in float32: compare outputs, and keep such modules "
+    "in float32 where it matters.",
+    references=("https://docs.pytorch.org/docs/stable/amp.html",),
+)
+
+
+def check(evidence: Evidence) -> Iterator[Finding]:
+    """Judge the casts of weights, by their kernels where there is a GPU."""
+    casts = _casts_of_weights(evidence)
+    count = len(casts) / evidence.requests
+    if count < MIN_WEIGHTS:
+        return
+    if ran_on_gpu(evidence):
+        time_ns, change = _on_gpu(evidence, casts)
+    else:
+        time_ns, change = evidence.exposed_part_ns(casts, "compute.cpu"), None
+    yield Finding(
+        title="Cast the model's weights once, not at each call",
+        why=f"Layers cast their float32 weights to 16 bits {count:,.0f} times per request, which "
+        f"takes {time_ns / 1e6:.2f} ms of it ({100 * evidence.share(time_ns):.0f} % of the wall).",
+        stage="compute",
+        saving=Saving(0, evidence.saved_ns(time_ns, change), "B", evidence.basis),
+        fix=FIX,
+        where=compute_where(evidence, casts),
+        change=change,
+    )
+
+
+def _on_gpu(evidence: Evidence, casts: Rows) -> tuple[int, Change | None]:
+    """The exposed time of the kernels and of their dispatch: one of the two where they overlap."""
+    kernels = kernels_of(evidence, casts)
+    moved = evidence.exposed_part_ns(kernels, "compute")
+    time_ns = moved + evidence.exposed_part_ns(casts, *DISPATCH)
+    shorter = evidence.shorter((kernels, 1.0))
+    removed = Change(host_removed=evidence.timeline.busy(casts))
+    return time_ns, None if shorter is None else shorter.and_also(removed)
+
+
+def _casts_of_weights(evidence: Evidence) -> Rows:
+    """The ops that cast a parameter to 16 bits within a layer's operator."""
+    events, layers = evidence.timeline.events, layer_rows(evidence)
+    writes = evidence.named(Kind.OP, "aten::copy_")
+    owners = innermost_at(events, layers, events.lane[writes], events.start_ns[writes])
+    writes, owners = writes[owners >= 0], owners[owners >= 0]
+    narrows = [
+        layer is not None and _narrowed(evidence, write) in (layer.weight, (layer.out_width,))
+        for write, layer in zip(writes.tolist(), layer_ops(evidence, owners), strict=True)
+    ]
+    writes = writes[np.array(narrows, np.bool_)]
+    asked = evidence.named(Kind.OP, "aten::to")
+    outer = innermost_at(events, asked, events.lane[writes], events.start_ns[writes])
+    return np.unique(np.where(outer >= 0, outer, writes)).astype(np.intp)
+
+
+def _narrowed(evidence: Evidence, write: int) -> Shape | None:
+    """The shape of what was cast from float32 to 16 bits; ``None`` for any other copy."""
+    inputs = inputs_of(evidence.timeline, write)
+    return inputs.shape(0) if inputs is not None and inputs.types[:2] in NARROWS else None
