@@ -11,8 +11,8 @@ bytes and writes 2 for every parameter, and then the layer reads the 2 again: fo
 of a layer that is kept in 16 bits, and two or three small operators more.
 
 How to fix it:
-Cast the model once, at load time, and run it without autocast. Keep in float32 what needs it: mostly
-norms, softmax and the loss.
+Cast the model once, at load time, and run it without autocast. Keep in float32 what needs it:
+mostly norms and softmax.
 
 When to ignore it:
 The same model is being trained as well, and its float32 weights are the master copy: then keep a
@@ -57,8 +57,8 @@ model = model.to(torch.bfloat16).eval()     # once; float16 before compute capab
 with torch.inference_mode():                # instead of torch.autocast around each request
     y = model(x.to(torch.bfloat16)).float()
 """,
-    risk="Autocast keeps norms, softmax and sums in float32: compare outputs, and keep such modules "
-    "in float32 where it matters.",
+    risk="Autocast keeps norms, softmax and sums in float32: compare outputs, and keep such "
+    "modules in float32 where it matters.",
     references=("https://docs.pytorch.org/docs/stable/amp.html",),
 )
 
