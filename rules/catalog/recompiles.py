@@ -58,7 +58,7 @@ torch.compiler.set_stance("fail_on_recompile")   # or "eager_on_recompile"
     references=(
         "https://docs.pytorch.org/docs/stable/generated/torch.compiler.set_stance.html",
         "https://docs.pytorch.org/docs/stable/user_guide/torch_compiler/"
-        "torch.compiler_dynamic_shapes.html",
+        "compile/programming_model.recompilation.html",
     ),
 )
 

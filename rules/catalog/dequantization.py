@@ -1,0 +1,86 @@
+"""Quantised weights are unpacked into memory before each product, which then reads them in full.
+
+What it looks for:
+Kernels that only unpack weights (bitsandbytes' `kDequantizeBlockwise`, GPTQ's
+`reconstruct_gptq_kernel`, AWQ's `awq_dequantize_kernel`) or mend an 8-bit product
+(`kdequant_mm_int32_fp16`, `kInt8VectorQuant`), when they take a tenth of the GPU's exposed compute
+or more.
+
+Why it costs time:
+Such a kernel reads the small weights, writes them as 16 bits, and the product reads those: more
+traffic than a model in 16 bits has, whose weights are read once. Quantisation of that kind saves
+memory and costs time: 13 s with LLM.int8 and 8.5 s with NF4 where float16 took 5 s, at 100 users.
+
+How to fix it:
+Where the model fits in 16 bits, serve it so. Else take a checkpoint whose products read the packed
+weights themselves: AWQ or GPTQ on Marlin-class kernels, which vLLM chooses, or FP8 (compute
+capability 8.9 or later) or INT8 for both factors.
+
+When to ignore it:
+Memory is why it was quantised, and nothing else fits: then it is the price. Prompts of many tokens
+are products bound by arithmetic, where unpacking once is little.
+
+Catalogue: IP-PRC-006
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from infprof.profiler.events import Kind
+from infprof.rules.evidence import Evidence, Need
+from infprof.rules.finding import Finding, Fix, Saving
+from infprof.rules.launch_gaps import faster_kernels_help
+from infprof.rules.model_callers import compute_where
+
+NEEDS: tuple[Need, ...] = ("device",)
+
+UNPACKS = re.compile(
+    r"kDequantize|kdequant_mm_int32|kInt8VectorQuant|kDoubleRowColQuant|kgetColRowStats"
+    r"|kExtractOutliers|\breconstruct_(exllama|gptq)|awq_dequantize_kernel"
+    r"|\bdequantize_(weights|block|q\d)"
+)
+"""Kernels of bitsandbytes, GPTQ, AWQ and GGUF that multiply nothing. Fused ones are not among
+them."""
+
+MIN_SHARE_OF_COMPUTE = 0.10
+"""Below a tenth, a kernel without it would gain less than runs differ."""
+
+FIX = Fix(
+    text="Serve in 16 bits if that fits, else with kernels that read packed weights themselves.",
+    code="""\
+model = AutoModelForCausalLM.from_pretrained(NAME, dtype=torch.bfloat16, device_map="cuda")
+# or, where that does not fit, a checkpoint in 4 bits on Marlin-class kernels, or 8-bit floats:
+#   vllm serve NAME-AWQ
+#   vllm serve NAME --quantization fp8
+""",
+    risk="16 bits need two to four times the memory. Another scheme rounds otherwise: compare the "
+    "task's own score.",
+    references=(
+        "https://docs.vllm.ai/en/latest/features/quantization/",
+        "https://huggingface.co/docs/transformers/main/en/quantization/overview",
+    ),
+)
+
+
+def check(evidence: Evidence) -> Iterator[Finding]:
+    """Judge the kernels that only unpack."""
+    rows = evidence.rows(Kind.KERNEL, lambda name: "yes" if UNPACKS.search(name) else None, "yes")
+    if not len(rows) or not faster_kernels_help(evidence):
+        return
+    time_ns, computing = evidence.exposed_part_ns(rows, "compute"), evidence.exposed_ns("compute")
+    if not time_ns or time_ns < MIN_SHARE_OF_COMPUTE * computing:
+        return
+    change = evidence.shorter((rows, 1.0))
+    yield Finding(
+        title="Compute with weights that need not be unpacked for each product",
+        why=f"{len(rows) / evidence.requests:,.0f} kernels per request only unpack quantised "
+        f"weights or results, for {time_ns / 1e6:.2f} ms ({100 * evidence.share(time_ns):.0f} % of "
+        f"the wall, {100 * time_ns / computing:.0f} % of the compute).",
+        stage="compute",
+        saving=Saving(0, evidence.saved_ns(time_ns, change), "C", evidence.basis),
+        fix=FIX,
+        where=compute_where(evidence, rows),
+        change=change,
+    )
