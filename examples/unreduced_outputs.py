@@ -1,6 +1,6 @@
 """A language model's scores for a whole prompt travel to the host, which needs one word.
 
-Wrong: 256 positions of 128,000 scores are 66 MB, and only the largest of the last position's counts.
+Wrong: 256 positions of 128,000 scores are 66 MB, and only the largest of the last ones counts.
 
 EXPECT: unreduced-outputs.
 
