@@ -1,7 +1,8 @@
 """What findings predicted, beside what their fix brought.
 
 ``python benchmarks/predictions.py traces FOLDER`` reads traces of one program before and after it
-was changed: the steps of Segment Anything's optimisation, as its authors published them.
+was changed: the steps of Segment Anything's optimisation, as its authors published them, and the
+training loop of the TensorBoard plug-in's samples, whose loader was given workers.
 
 ``python benchmarks/predictions.py zoo FOLDER`` reads what ``benchmarks/zoo.py --keep FOLDER`` left:
 each script slow and cured.
@@ -32,6 +33,11 @@ STEPS = (
         "a100_sam_step2_vanilla_postprocess_rewritten",
         "a100_sam_step3_compiled_bf16",
         ("full-precision-compute", "uncompiled-model"),
+    ),
+    (
+        "v100_resnet50_train_workers0_oldformat",
+        "v100_resnet50_train_workers4_oldformat",
+        ("serial-dataloader",),
     ),
 )
 
