@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from infprof.profiler.intervals import intersect, length
+from infprof.profiler.intervals import EMPTY, intersect
 from infprof.profiler.pipelining import Stage, mean_ns, pipelined
 from infprof.profiler.timeline import Rows
 from infprof.rules.cores_at_once import cores_at_once
 from infprof.rules.evidence import Evidence
 from infprof.rules.exact_spans import waited_for, without
 from infprof.rules.finding import Saving
-from infprof.rules.host_time import less_error
+from infprof.rules.host_time import less_error, per_request
 
 WAITS = ("io", "queue", "python.sleep", "python.lock_wait")
 """Exposed so, a thread computes nothing."""
@@ -29,9 +29,9 @@ def saving_beside(
     """What it saves to do these rows, exposed as ``leaf``, in ``workers`` meanwhile; a request has
     ``parts`` of them in turn. Nothing where threads only take turns; ``None`` where it is not known
     how many advance at once."""
-    moved, wall = evidence.exposed_part_ns(rows, leaf), evidence.wall_ns
-    change = without(evidence, waited_for(evidence, rows, leaf))
-    rest = wall - evidence.saved_ns(moved, change)
+    spans, wall = waited_for(evidence, rows, leaf), evidence.wall_ns
+    saved = evidence.saved_ns(evidence.exposed_part_ns(rows, leaf), without(evidence, spans))
+    moved, rest = per_request(evidence, spans), wall - saved
     part = -(-moved // workers)
     computing = min(max(wall - moved - waiting_ns(evidence), 0), rest)
     cores = cores_at_once(evidence, rows, evidence.timeline.model_ranges)
@@ -51,12 +51,9 @@ def saving_beside(
 def waiting_ns(evidence: Evidence) -> int:
     """For how long a request's threads wait for the device or for something outside."""
     paths = evidence.breakdown.paths
-    device = (
-        0
-        if paths is None
-        else length(intersect(evidence.timeline.busy(paths.waits.may_wait), evidence.covered))
-    )
-    return evidence.per_request(device) + evidence.exposed_ns(*WAITS)
+    calls = EMPTY if paths is None else evidence.timeline.busy(paths.waits.may_wait)
+    for_device = per_request(evidence, intersect(calls, evidence.covered))
+    return for_device + evidence.exposed_ns(*WAITS)
 
 
 def requests_in_a_row(evidence: Evidence) -> float:
@@ -75,5 +72,6 @@ def requests_in_a_row(evidence: Evidence) -> float:
 def _threads(evidence: Evidence) -> int:
     """On how many CPUs an operator of the program computes."""
     threads = evidence.header.flags.get("threads")
-    computes = evidence.device_use == "unused" and type(threads) is int
-    return max(threads, 1) if computes and isinstance(threads, int) else 1
+    if evidence.device_use != "unused" or isinstance(threads, bool) or not isinstance(threads, int):
+        return 1
+    return max(threads, 1)

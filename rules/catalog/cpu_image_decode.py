@@ -9,7 +9,7 @@ Why it costs time:
 One core decodes about 100 to 300 JPEG images of a megapixel per second, while one GPU classifies
 thousands. A 12-megapixel photo that the model sees at 224 x 224 is decoded in full only to be
 thrown away: libjpeg can decode it at a half, a quarter or an eighth of its size for a fraction of
-the work.
+the work. Decoded on a GPU, at least the way of its pixels through the GPU's memory is left.
 
 How to fix it:
 Decode only the pixels you need: PIL ``draft()`` before a large downscale, smaller uploads. On a

@@ -9,6 +9,8 @@ started anew for each request.
 Why it costs time:
 With no workers each step takes load time plus model time; with enough of them it takes the longer
 of the two. Each worker is a process, so it needs a core, and starting one costs 10 ms to seconds.
+The saving is that of a flow, by the number of threads that were measured to advance at once;
+unmeasured, the usable cores bound it.
 
 How to fix it:
 Set ``num_workers`` to load time over model time, rounded up, and at most one less than the usable
