@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from infprof.profiler.probes.proc import ProcessTree
+from infprof.profiler.probes.proc import ProcessTree, stat
 from infprof.profiler.probes.py_spy import find
 from tests.agents import listens
 from tests.metrics_pages import showing, vllm
@@ -64,47 +64,81 @@ def attach(pid: int, out: Path, seconds: str = "3", *more: str) -> subprocess.Po
     )  # fmt: skip
 
 
-def snapshot(words: tuple[str, ...], clients: int, out: Path) -> dict[str, Any]:
-    """The report on a server under load."""
-    with server(*words) as (process, port), Load(port, clients) as load:
-        until(lambda: load.answers > 5)
-        done = attach(process.pid, out)
-        assert done.communicate(timeout=60)[1].endswith(f"Report: {out / 'report.html'}\n")
-        assert done.returncode == 0
-        before = load.answers
-        until(lambda: load.answers > before)  # it goes on after us
-    found: dict[str, Any] = json.loads((out / "report.json").read_text())
-    assert not [one for one in found["verdicts"] if one["outcome"] == "FAILED"]
-    stages = found["breakdown"]["stages"]
-    assert sum(stage["exposed_ns"] for stage in stages) == found["breakdown"]["wall_ns"]
-    return found
+def snapshot(pid: int, out: Path, *more: str) -> dict[str, Any]:
+    """The report on a process under load. One that says so is asked for again."""
+    for _ in range(3):
+        done = attach(pid, out, "3", *more)
+        _, errors = done.communicate(timeout=60)
+        assert done.returncode == 0, errors
+        assert errors.endswith(f"Report: {out / 'report.html'}\n")
+        found: dict[str, Any] = json.loads((out / "report.json").read_text())
+        assert not [one for one in found["verdicts"] if one["outcome"] == "FAILED"]
+        stages = found["breakdown"]["stages"]
+        assert sum(stage["exposed_ns"] for stage in stages) == found["breakdown"]["wall_ns"]
+        if "measure again" not in found["verdict"]["sentence"]:
+            return found
+    pytest.skip(found["verdict"]["sentence"])
+
+
+def worker(pid: int) -> int:
+    """The process with an agent that serves: of a launcher's workers the one that works most."""
+    workers = ProcessTree(pid).pids(0)[1:] or (pid,)
+    until(lambda: any(map(listens, workers)))
+    seen = {one: stat("/proc", one) for one in filter(listens, workers)}
+    return max((found.cpu_s, one) for one, found in seen.items() if found)[1]
+
+
+PLANTED = [
+    (("threads", "json"), 1, "text-serialization", "write_much (model.py:"),
+    (("threads", "pool"), 2, "cpu-image-decode", "decode_picture (model.py:"),
+    (("threads", "spawn"), 2, "cpu-image-decode", "decode_picture (model.py:"),
+    (("asynchronous", "sleep"), 2, "blocking-coroutine", "ask_the_store (asynchronous.py:"),
+    (("asynchronous", "json", "2"), 4, "text-serialization", "write_much (model.py:"),
+    (("prefork", "decode"), 3, "cpu-image-decode", "decode_picture (model.py:"),
+]
 
 
 @needs
 @pytest.mark.parametrize(
     ("words", "clients", "first", "place"),
-    [
-        (("threads", "gil"), 2, "gil-contention", "count_words (model.py:"),
-        (("threads", "pool"), 2, "cpu-image-decode", "decode_picture (model.py:"),
-        (("threads", "spawn"), 2, "cpu-image-decode", "decode_picture (model.py:"),
-        (("asynchronous", "sleep"), 2, "blocking-coroutine", "ask_the_store (asynchronous.py:"),
-        (("asynchronous", "json", "2"), 4, "text-serialization", "write_much (model.py:"),
-        (("prefork", "decode"), 3, "cpu-image-decode", "decode_picture (model.py:"),
-    ],
+    PLANTED,
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_is_planted_is_the_first_finding_from_outside(
+def test_what_is_planted_is_the_first_finding(
     words: tuple[str, ...], clients: int, first: str, place: str, tmp_path: Path
 ) -> None:
-    report = snapshot(words, clients, tmp_path / "out")
-    assert report["quality"]["basis"] == "sampled"
-    assert [one["rule"] for one in report["findings"]][:1] == [first], report["verdict"]
-    assert report["findings"][0]["where"][0]["name"].startswith(place)
+    """From outside, and then from inside, where stages are exact and operators known. None of these
+    servers marks its requests."""
+    with server(*words, agent=True) as (process, port), Load(port, clients) as load:
+        until(lambda: load.answers > 5)
+        outside = snapshot(process.pid, tmp_path / "outside", "--outside")
+        inside = snapshot(worker(process.pid), tmp_path / "inside")
+        before = load.answers
+        until(lambda: load.answers > before)  # it goes on after us
+    for report in (outside, inside):
+        assert [one["rule"] for one in report["findings"]][:1] == [first], report["verdict"]
+        assert place in report["findings"][0]["where"][0]["name"]
+    assert outside["quality"]["basis"] == "sampled"
+    assert inside["quality"]["basis"] == "occupancy", inside["quality"]
+    if "spawn" not in words:  # its worker runs neither the server nor the model
+        assert inside["latency"]["requests"] > 5, (inside["latency"], inside["quality"])
+        assert "ops" not in inside["missing"]
+
+
+@needs
+def test_a_thread_that_holds_the_interpreter_is_the_first_finding(tmp_path: Path) -> None:
+    with server("threads", "gil") as (process, port), Load(port, 4) as load:
+        until(lambda: load.answers > 5)
+        report = snapshot(process.pid, tmp_path / "out")
+    assert [one["rule"] for one in report["findings"]][:1] == ["gil-contention"], report["verdict"]
+    assert "count_words (model.py:" in report["findings"][0]["where"][0]["name"]
 
 
 @pytest.mark.skipif(find() is None, reason="needs py-spy")
 def test_a_server_without_torch_is_judged_as_well(tmp_path: Path) -> None:
-    report = snapshot(("plain",), 1, tmp_path / "out")
+    with server("plain") as (process, port), Load(port, 1) as load:
+        until(lambda: load.answers > 5)
+        report = snapshot(process.pid, tmp_path / "out")
     assert report["findings"][0]["rule"] == "text-serialization"
     assert report["findings"][0]["where"][0]["name"].startswith("write_much (plain.py:")
 
@@ -209,38 +243,3 @@ def test_a_process_and_an_address_make_one_report(tmp_path: Path) -> None:
     assert rules[0] == "server-queue" and "cpu-image-decode" in rules
     (decoding,) = (one for one in report["findings"] if one["rule"] == "cpu-image-decode")
     assert decoding["saving"]["basis"] == "none" and "server's threads" in decoding["why"]
-
-
-def listener(pid: int) -> int:
-    """The process with an agent that serves: a launcher's first worker."""
-    serving = ProcessTree(pid).pids(0)[1:] or (pid,)
-    until(lambda: any(map(listens, serving)))
-    return next(filter(listens, serving))
-
-
-@needs
-@pytest.mark.parametrize(
-    ("words", "clients", "first", "place"),
-    [
-        (("threads", "decode"), 1, "cpu-image-decode", "decode_picture (model.py:"),
-        (("threads", "json"), 1, "text-serialization", "write_much (model.py:"),
-        (("asynchronous", "sleep"), 2, "blocking-coroutine", "ask_the_store (asynchronous.py:"),
-        (("prefork", "decode"), 3, "cpu-image-decode", "decode_picture (model.py:"),
-    ],
-    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
-)
-def test_with_an_agent_stages_are_exact_and_operators_known(
-    words: tuple[str, ...], clients: int, first: str, place: str, tmp_path: Path
-) -> None:
-    """None of these servers marks its requests."""
-    with server(*words, agent=True) as (process, port), Load(port, clients) as load:
-        until(lambda: load.answers > 5)
-        done = attach(listener(process.pid), tmp_path / "out")
-        _, errors = done.communicate(timeout=60)
-        assert done.returncode == 0, errors
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["quality"]["basis"] == "occupancy", report["quality"]
-    assert report["latency"]["requests"] > 5, (report["latency"], report["quality"])
-    assert report["findings"][0]["rule"] == first, report["verdict"]
-    assert place in report["findings"][0]["where"][0]["name"]
-    assert "ops" not in report["missing"]
