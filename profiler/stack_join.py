@@ -22,6 +22,7 @@ from infprof.profiler.stack_clock import Alignment, align, from_bounds
 from infprof.profiler.stack_sampler import WAITING_FILES
 from infprof.profiler.stacks import Place, State
 from infprof.profiler.state_clock import align_states
+from infprof.profiler.thread_state import LOCKS
 
 DATA_FILES = "socket.py", "selectors.py"
 """Their functions wait for data, and then for the interpreter."""
@@ -128,17 +129,24 @@ def join(
             continue
         is_idle = process is not None or serving[call] is not None
         state = (kernel.at if is_idle else kernel.at_work)(thread, time_ns)
-        if state == State.LOCK and not _waits(serving[call], places[call].file):
+        if state in LOCKS:
             others = (one for one in threads[owner] if one != thread)
-            if any(kernel.at(one, time_ns) == State.RUNNING for one in others):
-                state = State.GIL
-            elif serving[call] is None:
-                state = State.RUNNING  # native code locks for itself
+            others_run = any(kernel.at(one, time_ns) == State.RUNNING for one in others)
+            state = _at_a_lock(state, others_run, serving[call], places[call].file)
         rows.append((time_ns, thread, calls[call], int(state)))
         if thread not in lanes:
             lanes[thread] = _lane(owner, thread, spied.trace.names.get(thread, ""), process)
     has_own = any(lane.process == process for lane in lanes.values())
     return Joined(rows, lanes, clock.error_ns, spied.cost_ns, has_own)
+
+
+def _at_a_lock(state: int, others_run: bool, kind: str | None, file: str) -> State:
+    """What a thread does that waits for a lock, in a function of this file and kind."""
+    if _waits(kind, file):
+        return State.LOCK
+    if others_run:
+        return State.GIL if state == State.LOCK else State.LOCK
+    return State.RUNNING if kind is None else State.LOCK  # native code locks for itself
 
 
 def _lane(owner: int, thread: int, name: str, process: int | None) -> Lane:

@@ -20,7 +20,7 @@ from time import perf_counter_ns, thread_time_ns
 from infprof.profiler.beats import Beats
 from infprof.profiler.call_tree import CallTree, Stack, is_ours, stack_of
 from infprof.profiler.garbage import collection_postponed
-from infprof.profiler.thread_state import LOCK, RUNNING, ThreadStates
+from infprof.profiler.thread_state import LOCK, LOCKS, PATIENT, RUNNING, ThreadStates
 
 GIL = 5
 """``stacks.State.GIL``."""
@@ -203,17 +203,22 @@ class StackSampler:
     def _look(self, contended: bool) -> list[tuple[int, int, int]]:
         """Each thread of the program: kernel id, call, state."""
         self._is_outside = False
-        found, wanting, active = list[tuple[int, int, int]](), list[int](), 0
+        found, active = list[tuple[int, int, int]](), 0
+        wanting, patient = list[int](), list[int]()
         for native, file, stack in program_stacks():
             state = self._states.of(native)
-            wants = state == LOCK and not waits_in(file)
-            if wants:
-                wanting.append(len(found))
-            active += wants or state == RUNNING
+            rests = state in LOCKS and waits_in(file)
+            if state in LOCKS and not rests:
+                (wanting if state == LOCK else patient).append(len(found))
+            active += state == RUNNING
             call = self.calls.add_stack(stack)
-            works = (wants or state != LOCK) and not is_ours(file)
+            works = not rests and not is_ours(file)
             self._is_outside |= works and not self.calls.in_model(call)
-            found.append((native, call, state))
+            found.append((native, call, LOCK if state == PATIENT else state))
+        active += len(wanting)
+        if not active and len(patient) == 1:  # it waits for helpers of its own
+            found[patient[0]] = *found[patient[0]][:2], RUNNING
+            active = 1
         self._since_rivals = 0 if active > 1 else self._since_rivals + 1
         if wanting and (contended or active == 1):
             # one of those had the interpreter until we asked for it; one alone waits only for us

@@ -13,6 +13,7 @@ import numpy as np
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.stack_clock import Alignment
 from infprof.profiler.stacks import State
+from infprof.profiler.thread_state import LOCKS
 
 STEP_NS = 2_000_000
 ENOUGH_CHANGES = 20
@@ -38,7 +39,7 @@ def align_states(
     agreeing = np.zeros(len(offsets))
     for thread, rows in zip(threads, mine, strict=True):
         middles = (times[thread][1:] + times[thread][:-1]) // 2
-        is_blocked = np.isin(states[thread], (State.IO, State.LOCK, State.SLEEP))
+        is_blocked = np.isin(states[thread], (State.IO, State.SLEEP, *LOCKS))
         for place, offset in enumerate(offsets.tolist()):
             nearest = np.searchsorted(middles, rows[:, 0] + offset)
             agreeing[place] += int((is_blocked[nearest] == (rows[:, 2] == 1)).sum())

@@ -12,7 +12,7 @@ import os
 from infprof.profiler.call_tree import MODEL_FILE, Stack
 from infprof.profiler.garbage import collection_postponed
 from infprof.profiler.stack_sampler import program_stacks, waits_in
-from infprof.profiler.thread_state import LOCK, RUNNING, ThreadStates
+from infprof.profiler.thread_state import LOCKS, RUNNING, ThreadStates
 
 
 class Stragglers:
@@ -55,4 +55,4 @@ def _works(state: int, file: str, stack: Stack) -> bool:
     """Whether a thread in this state runs code, wants to, or waits within a model's call. One that
     waits for a lock outside of the known places wants the interpreter."""
     in_model = any(code.co_filename.endswith(MODEL_FILE) for code, _, _ in stack)
-    return in_model or state == RUNNING or (state == LOCK and not waits_in(file))
+    return in_model or state == RUNNING or (state in LOCKS and not waits_in(file))

@@ -11,6 +11,12 @@ import platform
 RUNNING, IO, SLEEP, LOCK, UNKNOWN = 1, 2, 3, 4, 0
 """Values of ``stacks.State``, which loads numpy and so may not be imported here."""
 
+PATIENT = 6
+"""A ``LOCK`` that is waited for without end. It is not the interpreter's, for which a thread asks
+again after some milliseconds. Nobody writes it down."""
+
+LOCKS = LOCK, PATIENT
+
 _X86 = {
     IO: "0 1 2 7 17 18 19 20 23 40 42 43 44 45 46 47 61 74 75 232 247 257 270 271 281 288 295 296",
     SLEEP: "35 230",
@@ -30,6 +36,9 @@ _STATES = {
     for state, numbers in _TABLES.get(platform.machine(), {}).items()
     for number in numbers.split()
 }
+_FUTEX = {"x86_64": b"202", "aarch64": b"98"}.get(platform.machine(), b"")
+_TIMEOUT = 4
+"""The word that says where the time lies at which a futex is waited for no longer."""
 _SELECTS = {"x86_64": (b"23", b"270"), "aarch64": (b"72",)}.get(platform.machine(), ())
 """A select on no file at all is a sleep (``time.sleep`` of Python 3.10)."""
 
@@ -68,11 +77,13 @@ class ThreadStates:
 
 def state_in(text: bytes) -> int:
     """What the file's text says: ``running``, or a system call's number and arguments."""
-    words = text.split(None, 2)
+    words = text.split(None, _TIMEOUT + 1)
     if not words:
         return UNKNOWN
     if words[0] in (b"running", b"-1"):  # -1: not in a call, e.g. fetching a page of memory
         return RUNNING
     if words[0] in _SELECTS and words[1:2] == [b"0x0"]:
         return SLEEP
+    if words[0] == _FUTEX and words[_TIMEOUT : _TIMEOUT + 1] == [b"0x0"]:
+        return PATIENT
     return _STATES.get(words[0], UNKNOWN)

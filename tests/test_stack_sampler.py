@@ -18,6 +18,7 @@ from infprof.profiler.call_tree import open_tree
 from infprof.profiler.session_files import SampledStacks, read_stacks
 from infprof.profiler.stack_sampler import StackSampler, native_id
 from infprof.profiler.stacks import State
+from infprof.profiler.thread_state import PATIENT, UNKNOWN, ThreadStates
 
 
 @contextmanager
@@ -141,6 +142,33 @@ def test_only_a_thread_that_runs_alone_is_interrupted_in_a_hurry(
     for thread in threads:
         thread.join()
     assert (seen[-1] < 0.001) is in_a_hurry
+
+
+def test_a_lock_of_the_programs_own_is_not_the_interpreters(tmp_path: Path) -> None:
+    lock, over, states = threading.Lock(), threading.Event(), ThreadStates()
+
+    def wait_for_turn() -> None:
+        with lock:
+            pass
+
+    def spin() -> None:
+        while not over.is_set():
+            sum(range(1000))
+
+    waiter, spinner = threading.Thread(target=wait_for_turn), threading.Thread(target=spin)
+    with lock:
+        waiter.start()
+        assert waiter.native_id is not None
+        while states.of(waiter.native_id) not in (PATIENT, UNKNOWN):
+            pass
+        spinner.start()
+        with sampling(tmp_path):
+            pass
+        over.set()
+        spinner.join()
+    waiter.join()
+    found = states_in(read_stacks(tmp_path), "wait_for_turn")
+    assert found and found <= {State.LOCK, State.UNKNOWN}
 
 
 def test_who_used_the_cpu_had_the_interpreter(tmp_path: Path) -> None:

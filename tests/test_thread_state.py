@@ -14,6 +14,7 @@ from infprof.profiler import stacks, thread_state
 from infprof.profiler.thread_state import (
     IO,
     LOCK,
+    PATIENT,
     RUNNING,
     SLEEP,
     UNKNOWN,
@@ -51,6 +52,8 @@ def test_words_of_any_kernel(text: bytes, state: int) -> None:
         (b"45 0x3", IO),
         (b"61 0xffff", IO),
         (b"202 0x7f", LOCK),
+        (b"202 0x7f 0x189 0x0 0x7ff8 0x0 0xffffffff 0x7ffc 0x7f\n", LOCK),
+        (b"202 0x7f 0x189 0x0 0x0 0x0 0xffffffff 0x7ffc 0x7f\n", PATIENT),
         (b"230 0x1", SLEEP),
         (b"23 0x0 0x0", SLEEP),
         (b"23 0x4 0x7f", IO),
@@ -89,7 +92,8 @@ def test_a_thread_that_reads_a_pipe() -> None:
 def test_a_thread_that_waits_for_a_lock() -> None:
     lock = threading.Lock()
     lock.acquire()
-    assert _seen(lock.acquire, lock.release, LOCK)
+    assert _seen(lock.acquire, lock.release, PATIENT)  # now that thread has it
+    assert _seen(lambda: lock.acquire(timeout=20), lock.release, LOCK)
 
 
 def test_a_thread_that_sleeps() -> None:
