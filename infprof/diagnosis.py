@@ -17,6 +17,7 @@ from infprof.reports.make import make_report
 from infprof.reports.report import Report
 from infprof.rules.advice import advise
 from infprof.rules.beside_requests import judge_beside
+from infprof.rules.blockers import settled
 from infprof.rules.engine import judge
 from infprof.rules.engine_trace import judge_both
 from infprof.rules.evidence import Evidence
@@ -40,14 +41,14 @@ def diagnose(recording: Recording, judged: Judging | None = None) -> Report:
     traced = Evidence(recording, timeline, explain(timeline), *facts)
     found = untraced(timeline)
     plain = None if found is None else Evidence(recording, *found, *facts)
-    verdicts = judge(traced, plain, judged.choice)
+    verdicts = settled(judge(traced, plain, judged.choice), judged.choice)
     return make_report(plain or traced, verdicts, advise(traced, plain), judged.price_per_hour)
 
 
 def _of_requests_and_threads(told: Recording, seen: Recording, judged: Judging) -> Report:
     """The report is of the requests; the threads' work serves the rules about the host's code."""
     request, threads = _alone(told), _alone(seen)
-    verdicts = judge_beside(request, threads, judged.choice)
+    verdicts = settled(judge_beside(request, threads, judged.choice), judged.choice)
     return make_report(request, verdicts, advise(request), judged.price_per_hour)
 
 
@@ -61,5 +62,5 @@ def _of_engine(told: Recording, trace: Recording, judged: Judging) -> Report:
     """The report is of the requests; the trace serves the rules that look inside the engine."""
     inside = _alone(trace)
     request = replace(_alone(told), device=inside.device)
-    verdicts = judge_both(request, inside, judged.choice)
+    verdicts = settled(judge_both(request, inside, judged.choice), judged.choice)
     return make_report(request, verdicts, advise(request), judged.price_per_hour)

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 EXTENSION = "html"
 
-OPEN_FINDINGS = 5
-"""The first findings are shown in full; the others are folded."""
 SHOWN_CHARTS = 8
 SHOWN_FUNCTIONS = 8
 """More would push the findings off the first screens; the drawings below have them all."""
@@ -78,7 +76,6 @@ def render(report: Report) -> str:
             serving=serving_words,
             load=load_words,
             slowest_in_words=slowest_in_words,
-            open_findings=OPEN_FINDINGS,
             shown_charts=SHOWN_CHARTS,
             most_functions=SHOWN_FUNCTIONS,
             style=Markup(_template("report.css")),

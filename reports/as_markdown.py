@@ -20,7 +20,6 @@ from infprof.reports.request_paths import slowest_in_words
 
 EXTENSION = "md"
 
-SHOWN_FINDINGS = 5
 SHOWN_FUNCTIONS = 8
 
 _ENTITY = {ord(char): f"&#{ord(char)};" for char in "<>&|@#\"'"}
@@ -143,14 +142,28 @@ def _findings(report: Report) -> Iterator[str]:
     yield from _heading("What to change")
     if not report.findings:
         yield escaped(phrases.no_findings(report))
-    for rank, finding in enumerate(report.findings, 1):
-        if rank <= SHOWN_FINDINGS:
-            yield from _finding(rank, finding)
+    for group in facts.groups(report):
+        if group.rank <= facts.FIRST_FINDINGS:
+            yield from _finding(group.rank, group.head)
+            yield from _others(group.others)
         else:
-            yield f"- {escaped(finding.title)}: {escaped(phrases.saving(finding.saving))}"
+            yield _in_a_line(group.head)
+            yield from (f"  {_in_a_line(one)}" for one in group.others)
     yield ""
     for outlook in report.outlook:
         yield escaped(outlook.sentence)
+
+
+def _others(findings: list[FindingRow]) -> Iterator[str]:
+    if findings:
+        yield f"{phrases.SAME_TIME}:"
+        yield ""
+        yield from map(_in_a_line, findings)
+        yield ""
+
+
+def _in_a_line(finding: FindingRow) -> str:
+    return f"- {escaped(finding.title)}: {escaped(phrases.saving(finding.saving))}"
 
 
 def _advice(report: Report) -> Iterator[str]:
@@ -164,7 +177,7 @@ def _finding(rank: int, finding: FindingRow) -> Iterator[str]:
     yield f"#### {rank}. {escaped(finding.title)}"
     yield ""
     saving, cost = escaped(phrases.saving(finding.saving)), escaped(cost_words.saved(finding))
-    saving = f"{saving}: {cost}" if cost else saving
+    saving = f"{saving}, and {cost}" if cost else saving
     yield f"**{saving}** ({_name(finding.rule)}, {_name(finding.stage)}, {finding.severity})"
     yield ""
     yield escaped(finding.why)

@@ -25,13 +25,12 @@ from infprof.reports import (
     serving_words,
     wording,
 )
-from infprof.reports.report import BreakdownRow, FindingRow, Report, StageRow
+from infprof.reports.report import BreakdownRow, Report, StageRow
 from infprof.reports.request_paths import slowest_in_words
 
 EXTENSION = "txt"
 
 WIDTH = 100
-SHOWN_FINDINGS = 3
 SHOWN_FUNCTIONS = 5
 SHOWN_PLACES = 2
 SHOWN_WORK = 4
@@ -218,9 +217,10 @@ def _findings(report: Report) -> Iterator[RenderableType]:
     yield ""
     if not report.findings:
         yield Text(phrases.no_findings(report))
-    for rank, finding in enumerate(report.findings[:SHOWN_FINDINGS], 1):
-        yield from _finding(rank, finding)
-    more = len(report.findings) - SHOWN_FINDINGS
+    groups = facts.groups(report)
+    for group in groups[: facts.FIRST_FINDINGS]:
+        yield from _finding(group)
+    more = len(groups) - facts.FIRST_FINDINGS
     if more > 0:
         yield Text(f"and {wording.counted(more, 'smaller finding')} in the full report", "dim")
     for outlook in report.outlook:
@@ -235,11 +235,12 @@ def _advice(report: Report) -> Iterator[RenderableType]:
         yield ""
 
 
-def _finding(rank: int, finding: FindingRow) -> Iterator[RenderableType]:
-    title = Text(f"{rank}. ").append(wording.plain(finding.title), SEVERITY[finding.severity])
+def _finding(group: facts.Group) -> Iterator[RenderableType]:
+    finding = group.head
+    title = Text(f"{group.rank}. ").append(wording.plain(finding.title), SEVERITY[finding.severity])
     yield title.append(f"  [{wording.plain(finding.rule, 60)}]", "dim")
     saving, cost = phrases.saving(finding.saving), cost_words.saved(finding)
-    yield _indented(Text(f"{saving}: {cost}" if cost else saving, "bold"))
+    yield _indented(Text(f"{saving}, and {cost}" if cost else saving, "bold"))
     yield _indented(Text(f"confidence {finding.saving.confidence}: ", "dim").append(
         phrases.trust(finding.saving)
     ))  # fmt: skip
@@ -248,6 +249,9 @@ def _finding(rank: int, finding: FindingRow) -> Iterator[RenderableType]:
         named = ", ".join(_name(one.name, 60) for one in finding.where[:SHOWN_PLACES])
         yield _indented(Text("Where: ", "bold").append(named, "default"))
     yield _indented(Text("Fix: ", "bold").append(wording.plain(finding.fix.text), "default"))
+    for other in group.others:
+        same = Text(f"{phrases.SAME_TIME}: ", "dim").append(wording.plain(other.title), "default")
+        yield _indented(same.append(f"  [{wording.plain(other.rule, 60)}]", "dim"))
     yield ""
 
 

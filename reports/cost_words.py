@@ -33,13 +33,13 @@ def _why(cost: Cost, name: str) -> str:
 
 
 def saved(finding: FindingRow) -> str:
-    """``at most 0.021 less for 1,000 requests``; empty where that is not known."""
+    """``at most 0.021 of the cost of 1,000 requests``; empty where that is not known."""
     found = finding.cost
     if found is None or not wording.known(found.high_per_1000) or found.high_per_1000 <= 0:
         return ""
     high = wording.number(found.high_per_1000)
     if finding.saving.confidence == "C" or found.low_per_1000 <= 0:
-        return f"at most {high} less for 1,000 requests"
+        return f"at most {high} of the cost of 1,000 requests"
     low = wording.number(found.low_per_1000)
     amount = high if low == high else f"{low} to {high}"
-    return f"{amount} less for 1,000 requests"
+    return f"{amount} of the cost of 1,000 requests"

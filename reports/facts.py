@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from infprof.reports import wording
-from infprof.reports.report import Chart, Device, FlameNode, Latency, Report
+from infprof.reports.report import Chart, Device, FindingRow, FlameNode, Latency, Report
 
 Line = tuple[str, str]
 
@@ -41,6 +41,39 @@ def device(row: Device) -> list[Line]:
         ("MBU (of peak bandwidth)", wording.share(row.mbu)),
     ]
     return lines
+
+
+FIRST_FINDINGS = 5
+"""So many are shown first, in every format; the others are folded."""
+
+
+class Group(NamedTuple):
+    """A finding, and those that would save mostly the same time."""
+
+    rank: int
+    head: FindingRow
+    others: list[FindingRow]
+
+
+def groups(report: Report) -> list[Group]:
+    """The findings by rank, each once. What repeats none that stands for itself does so too."""
+    heads = {place: list[FindingRow]() for place in range(len(report.findings))}
+    for place, finding in enumerate(report.findings):
+        if _stands_behind(report, finding):
+            del heads[place]
+            heads[finding.repeats or 0].append(finding)
+    return [
+        Group(rank, report.findings[head], others)
+        for rank, (head, others) in enumerate(heads.items(), 1)
+    ]
+
+
+def _stands_behind(report: Report, finding: FindingRow) -> bool:
+    """Whether another finding, which stands for itself, is shown before it."""
+    head = finding.repeats
+    if head is None or not 0 <= head < len(report.findings):
+        return False
+    return report.findings[head].repeats is None
 
 
 class Hot(NamedTuple):

@@ -24,6 +24,7 @@ from infprof.rules.advice import Advice
 from infprof.rules.engine import ranked
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Finding, Outcome, Verdict
+from infprof.rules.repeats import repeats
 
 Severity = Literal["high", "medium", "low", "info"]
 
@@ -50,6 +51,7 @@ def make_report(
     if quality.level == "invalid":
         verdicts = [_withheld(one) for one in verdicts]
     found = ranked(verdicts)
+    heads = repeats(evidence, [finding for _, finding in found])
     limits, costs = reached(evidence), Costs(evidence, price_per_hour)
     return rows.Report(
         tool=rows.Tool(
@@ -67,7 +69,10 @@ def make_report(
         device=_device(evidence.device, limits),
         roofline=limits.table,
         verdict=sentence(evidence, found),
-        findings=[_finding(*one, evidence, quality, costs) for one in found],
+        findings=[
+            _finding(*one, evidence, quality, costs).model_copy(update={"repeats": head})
+            for one, head in zip(found, heads, strict=True)
+        ],
         outlook=list(outlooks(evidence, found)),
         verdicts=[
             rows.VerdictRow(rule=one.rule, outcome=one.outcome.value, reason=one.reason)

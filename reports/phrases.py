@@ -150,6 +150,10 @@ def _cause(cause: str) -> str:
     return CAUSES.get(cause) or wording.plain(cause.replace("_", " "), 60)
 
 
+SAME_TIME = "Mostly the same time would be saved by"
+"""Before the findings that repeat one."""
+
+
 def absent(report: Report) -> str | None:
     """Stages that cannot exist on this machine."""
     if not report.breakdown.absent:

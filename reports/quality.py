@@ -7,7 +7,7 @@ from infprof.reports import wording
 from infprof.reports.report import Note, Quality
 from infprof.reports.sample_quality import sample_limits
 from infprof.rules.evidence import Evidence
-from infprof.rules.finding import Confidence
+from infprof.rules.finding import LESS_SURE, Confidence
 
 UNATTRIBUTED_SHARE = 0.05
 """More unexplained time than this lowers the confidence of every verdict (DESIGN section 4)."""
@@ -38,9 +38,8 @@ DOUBTFUL = frozenset(
 
 def lowered(confidence: Confidence, quality: Quality) -> Confidence:
     """What remains of a saving's confidence in a measurement of this quality."""
-    steps: dict[Confidence, Confidence] = {"A": "B", "B": "C", "C": "C"}
     doubted = any(note.code in DOUBTFUL for note in quality.notes)
-    return steps[confidence] if doubted else confidence
+    return LESS_SURE[confidence] if doubted else confidence
 
 
 def judge_quality(evidence: Evidence) -> Quality:

@@ -177,6 +177,8 @@ class FindingRow(_Model):
     stage: str
     severity: Literal["high", "medium", "low", "info"]
     saving: SavingRow
+    repeats: int | None = None
+    """Place in ``findings`` (from 0) of the one that would save mostly the same time."""
     cost: CostSaving | None = None
     where: list[WhereRow] = Field(default_factory=list)
     fix: FixRow

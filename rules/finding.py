@@ -11,6 +11,9 @@ from infprof.profiler.replay import Change
 Confidence = Literal["A", "B", "C"]
 """A: durations re-used, about 10 %. B: scaled by a hardware model, about 25 %. C: a ceiling."""
 
+LESS_SURE: dict[Confidence, Confidence] = {"A": "B", "B": "C", "C": "C"}
+"""What is left of a confidence that something lowers by a step."""
+
 
 class Outcome(str, Enum):
     """How a rule ended. UNKNOWN is never a pass, and neither is IGNORED: the user did not ask."""

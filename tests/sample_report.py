@@ -13,6 +13,7 @@ from infprof.reports.report import (
     Chart,
     Copy,
     Device,
+    FindingRow,
     FlameNode,
     FlameStage,
     HotFunction,
@@ -83,7 +84,7 @@ def sample() -> Report:
             sentence="Requests wait for preprocessing: 11.4 of 20.9 ms (55 %) go to decoding and "
             "resizing images on one CPU while the GPU is idle.",
         ),
-        findings=[finding(*row) for row in FINDINGS],
+        findings=_findings(),
         outlook=OUTLOOK,
         verdicts=[VerdictRow(rule=row[0], outcome="FOUND") for row in FINDINGS] + VERDICTS,
         advice=ADVICE,
@@ -130,6 +131,12 @@ def healthy() -> Report:
     report.breakdown.absent = ["h2d", "d2h"]
     report.device = Device(kernels=0, kernel_busy_ms=0, gpu_busy_ms=0)
     return report
+
+
+def _findings() -> list[FindingRow]:
+    found = [finding(*row) for row in FINDINGS]
+    found[5].repeats = 3
+    return found
 
 
 def _machine() -> dict[str, Any]:

@@ -33,6 +33,7 @@ from infprof.rules.generator_load import are_busy, held_back, lateness
 
 NEEDS: tuple[Need, ...] = ("load",)
 ALWAYS_REPORT = True
+DOUBTS_OTHERS = True
 """A test that is not valid makes its numbers worthless; there is no time in it to save."""
 
 FAILED_SHARE = 0.05

@@ -44,6 +44,11 @@ from infprof.rules.processor import ran_on_gpu
 
 NEEDS: tuple[Need, ...] = ("ops",)
 
+NOT_WHILE = {
+    "gil-contention": "the thread that launches waits for the interpreter, so that its gaps are no "
+    "cost of launching"
+}
+
 MIN_KERNELS = 10
 """A graph of fewer kernels saves less than the launch of the graph itself costs."""
 

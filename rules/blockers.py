@@ -1,0 +1,39 @@
+"""Findings that make others wrong: those are withheld, or believed less (CATALOGUE 1.11).
+
+A rule says so itself. ``NOT_WHILE`` names the rules that, while they find something, make its own
+findings wrong, each with the reason. ``DOUBTS_OTHERS = True`` is for rules about the measurement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+
+from infprof.rules.choice import Choice, catalog
+from infprof.rules.finding import LESS_SURE, Outcome, Verdict
+
+
+def settled(verdicts: list[Verdict], choice: Choice | None = None) -> list[Verdict]:
+    """The verdicts, seen together."""
+    rules = (choice or Choice(catalog())).rules
+    found = {one.rule for one in verdicts if one.outcome is Outcome.FOUND}
+    kept = [_unless_blocked(one, rules[one.rule], found) for one in verdicts]
+    doubted_by = {rule for rule in found if getattr(rules[rule], "DOUBTS_OTHERS", False)}
+    return [one if not doubted_by - {one.rule} else _less_sure(one) for one in kept]
+
+
+def _unless_blocked(verdict: Verdict, rule: ModuleType, found: set[str]) -> Verdict:
+    if verdict.outcome is not Outcome.FOUND:
+        return verdict
+    for blocker, why in getattr(rule, "NOT_WHILE", {}).items():
+        if blocker in found:
+            return Verdict(verdict.rule, Outcome.UNKNOWN, f"{blocker} comes first: {why}")
+    return verdict
+
+
+def _less_sure(verdict: Verdict) -> Verdict:
+    findings = (
+        replace(one, saving=replace(one.saving, confidence=LESS_SURE[one.saving.confidence]))
+        for one in verdict.findings
+    )
+    return replace(verdict, findings=tuple(findings))

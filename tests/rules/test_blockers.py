@@ -1,0 +1,62 @@
+"""What one rule finds may make another's finding wrong, or all numbers doubtful."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pytest
+
+from infprof.rules.blockers import settled
+from infprof.rules.choice import Choice, catalog
+from infprof.rules.finding import Confidence, Finding, Fix, Outcome, Saving, Verdict
+
+
+def found(rule: str, confidence: Confidence = "A") -> Verdict:
+    finding = Finding("Do", "Why.", "python", Saving(1, 2, confidence), Fix("", "", ""))
+    return Verdict(rule, Outcome.FOUND, findings=(finding,))
+
+
+def module(**attributes: object) -> ModuleType:
+    made = ModuleType("made")
+    made.__dict__.update(attributes)
+    return made
+
+
+def outcomes(verdicts: list[Verdict]) -> dict[str, Outcome]:
+    return {one.rule: one.outcome for one in settled(verdicts)}
+
+
+def test_launch_gaps_of_a_thread_that_waits_for_the_interpreter_are_not_told() -> None:
+    both = [found("gil-contention"), found("launch-bound-forward")]
+    assert outcomes(both) == {
+        "gil-contention": Outcome.FOUND,
+        "launch-bound-forward": Outcome.UNKNOWN,
+    }
+    assert settled(both)[1].reason.startswith("gil-contention comes first: the thread that")
+
+
+def test_alone_it_is_told() -> None:
+    verdicts = [Verdict("gil-contention", Outcome.CLEAR), found("launch-bound-forward")]
+    assert outcomes(verdicts)["launch-bound-forward"] is Outcome.FOUND
+
+
+@pytest.mark.parametrize(("before", "after"), [("A", "B"), ("B", "C"), ("C", "C")])
+def test_an_invalid_load_test_lowers_all_others_by_a_step(
+    before: Confidence, after: Confidence
+) -> None:
+    verdicts = settled([found("invalid-load-test", before), found("server-queue", before)])
+    assert [one.findings[0].saving.confidence for one in verdicts] == [before, after]
+
+
+def test_a_rule_of_the_user_s_can_say_it_too() -> None:
+    rules = {"first": module(), "second": module(NOT_WHILE={"first": "it is"})}
+    verdicts = settled([found("first"), found("second")], Choice(rules))
+    assert verdicts[1].reason == "first comes first: it is"
+
+
+def test_what_is_named_is_a_rule() -> None:
+    known = catalog()
+    for rule, one in known.items():
+        for blocker, why in getattr(one, "NOT_WHILE", {}).items():
+            assert blocker in known and blocker != rule, rule
+            assert len(why.split()) >= 5 and not why.endswith("."), rule
