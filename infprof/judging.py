@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from infprof.asked import Asked
 from infprof.settings_file import price, read_settings, working_folder
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from infprof.rules.choice import Choice
 
 
-@dataclass(frozen=True, slots=True)
-class Judging:
+class Judging(NamedTuple):
     """What ``diagnose`` is told beside the recording."""
 
     choice: Choice | None = None

@@ -11,27 +11,26 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from infprof.profiler.bad_input import BadInput
 from infprof.profiler.nearest import no_such
 
 OWN, SHARED = "infprof.toml", "pyproject.toml"
 
-_TABLE = re.compile(rb"""(?m)^\s*\[?\s*["']?tool["']?\s*(\]|=|\.\s*["']?infprof)""")
+_TABLE = rb"""(?m)^\s*\[?\s*["']?tool["']?\s*(\]|=|\.\s*["']?infprof)"""
 """How a file begins to say something of ours. Most do not, and need no parser."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the file says; what it does not say is empty or ``None``."""
 
     file: str = ""
     """Its name, as to be shown."""
     ignore: tuple[str, ...] = ()
-    thresholds: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    thresholds: Mapping[str, Mapping[str, object]] = MappingProxyType({})
     """By rule, then by name."""
     price_per_hour: float | None = None
 
@@ -63,7 +62,7 @@ def _table(file: Path) -> dict[str, Any] | None:
         raise BadInput(f"{file}: cannot be read ({error.strerror})") from error
     if file.name == OWN:
         return _parsed(file, text)
-    if _TABLE.search(text) is None:
+    if b"infprof" not in text or re.search(_TABLE, text) is None:
         return None
     tools = _parsed(file, text).get("tool")
     found = tools.get("infprof") if isinstance(tools, dict) else None

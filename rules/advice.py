@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from infprof.profiler.breakdown import UNATTRIBUTED
 from infprof.rules.ceilings import CEILINGS, Ceiling, NoPlace, Seen
@@ -14,8 +14,7 @@ UNKNOWN_SHARE = 0.3
 """With more than this in no stage, what is in which is too open to promise that it is no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(NamedTuple):
     """What one technique could save of a request."""
 
     technique: str

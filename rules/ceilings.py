@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,10 +25,11 @@ from infprof.rules.processor import ran_on_gpu
 LAUNCHING = ("python.launch", "python.dispatch", "python.interpreter", "python.alloc")
 DENSE = ("compute.gemm", "compute.conv", "compute.attention")
 
-DENSE_OP = re.compile(
-    r"(^|::)(\w*mm|bmm|\w*linear\w*|\w*conv\w*|matmul|\w*attention\w*|\w*lstm\w*)$"
+DENSE_OP = (
+    r"(^|::)(\w*mm|mv|\w*dot|matmul|inner|einsum|\w*linear\w*|\w*conv\w*|\w*attention\w*"
+    r"|\w*transformer\w*|\w*(lstm|gru|rnn)\w*)$"
 )
-"""Operators of a CPU that multiply matrices."""
+"""Operators of a CPU that multiply matrices, or have others in them that do."""
 
 MENTIONED_SHARE = 0.01
 """Less time without a stage is not worth a word."""
@@ -42,8 +43,7 @@ class NoPlace(Exception):
     """Raised where a technique cannot be used; the message says why, in one plain clause."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """Requests without the tracer, whose time counts, and those with it, whose operators are
     known. They may be the same."""
 
@@ -94,9 +94,8 @@ def _dense_ns(seen: Seen) -> int:
         return seen.plain.exposed_ns(*DENSE)
     if (reason := seen.traced.lacks("ops")) is not None:
         raise Unknown(reason)
-    ops = seen.traced.inside(seen.traced.timeline.outermost_ops)
-    kind = seen.traced.timeline.label(ops, lambda one: "yes" if DENSE_OP.search(one) else None)
-    dense = seen.traced.exposed_part_ns(ops[kind == "yes"], "compute.cpu")
+    ops = seen.traced.rows(Kind.OP, lambda one: "yes" if re.search(DENSE_OP, one) else None, "yes")
+    dense = seen.traced.exposed_part_ns(ops, "compute.cpu")
     whole, now = (one.exposed_ns("compute") for one in (seen.traced, seen.plain))
     return dense * now // whole if whole else 0
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import ModuleType
+from types import MappingProxyType, ModuleType
+from typing import NamedTuple
 
 from infprof.profiler import registry
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """The rules of one diagnosis."""
 
     rules: Mapping[str, ModuleType]
     """Every rule by its id, ignored ones among them."""
-    ignored: Mapping[str, str] = field(default_factory=dict)
+    ignored: Mapping[str, str] = MappingProxyType({})
     """Rules that are not asked, each with who says so."""
 
 

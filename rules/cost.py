@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Finding
@@ -16,8 +16,7 @@ OWN_PACE = ("run", "profile")
 """Where the program sends its own requests: quicker ones are then more of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """In the unit of the price."""
 
     per_1000: float | None

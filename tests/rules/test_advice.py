@@ -85,6 +85,23 @@ def test_on_a_host_without_a_device() -> None:
         assert found[technique].reason == "no work ran on a GPU"
 
 
+@pytest.mark.parametrize(
+    ("op", "is_dense"),
+    [("aten::einsum", True), ("aten::convolution", True), ("mkldnn::_linear_pointwise", True),
+     ("aten::lstm", True), ("aten::_transformer_encoder_layer_fwd", True), ("aten::mul", False),
+     ("aten::softmax", False), ("aten::layer_norm", False), ("aten::copy_", False)],
+)  # fmt: skip
+def test_which_operators_of_a_host_multiply_matrices(op: str, is_dense: bool) -> None:
+    found = advice(recording(HOST.replace("aten::addmm", op), gpus=()))
+    assert micro(found["quantization"]) == (300 if is_dense else 0)
+
+
+def test_products_inside_another_operator_count() -> None:
+    inside = "main: 400-700 op Torch-Compiled Region: 0/0 | main: 450-650 op aten::addmm"
+    found = advice(recording(HOST.replace("main: 400-700 op aten::addmm", inside), gpus=()))
+    assert micro(found["quantization"]) == 200
+
+
 def test_a_queue_is_what_more_gpus_shorten() -> None:
     made = recording(DEVICE.replace("preprocess:decode", "queue:wait"))
     assert micro(advice(made)["more GPUs"]) == 100
