@@ -48,19 +48,19 @@ def read_settings(folder: Path | None) -> Settings:
     read, is not TOML, or says what we do not know."""
     for place in () if folder is None else (folder, *folder.parents):
         for name in (OWN, SHARED):
-            file = place / name
-            if os.path.isfile(file) and (found := _table(file)) is not None:
-                return _settings(found, os.path.relpath(file, folder))
+            file = os.path.relpath(place / name, folder)
+            if os.path.isfile(place / name) and (found := _table(place / name, file)) is not None:
+                return _settings(found, file)
     return Settings()
 
 
-def _table(file: Path) -> dict[str, Any] | None:
+def _table(path: Path, file: str) -> dict[str, Any] | None:
     """What a file says of us; ``None`` where it says nothing."""
     try:
-        text = file.read_bytes()
+        text = path.read_bytes()
     except OSError as error:
         raise BadInput(f"{file}: cannot be read ({error.strerror})") from error
-    if file.name == OWN:
+    if path.name == OWN:
         return _parsed(file, text)
     if b"infprof" not in text or re.search(_TABLE, text) is None:
         return None
@@ -71,7 +71,7 @@ def _table(file: Path) -> dict[str, Any] | None:
     return found
 
 
-def _parsed(file: Path, text: bytes) -> dict[str, Any]:
+def _parsed(file: str, text: bytes) -> dict[str, Any]:
     if sys.version_info >= (3, 11):
         import tomllib
     else:

@@ -19,7 +19,13 @@ def settled(verdicts: list[Verdict], choice: Choice | None = None) -> list[Verdi
     found = {one.rule for one in verdicts if one.outcome is Outcome.FOUND}
     kept = [_unless_blocked(one, rules[one.rule], found) for one in verdicts]
     doubted_by = {rule for rule in found if getattr(rules[rule], "DOUBTS_OTHERS", False)}
-    return [one if not doubted_by - {one.rule} else _less_sure(one) for one in kept]
+    return [
+        replace(
+            _less_sure(one) if doubted_by - {one.rule} else one,
+            doubts_others=one.rule in doubted_by,
+        )
+        for one in kept
+    ]
 
 
 def _unless_blocked(verdict: Verdict, rule: ModuleType, found: set[str]) -> Verdict:

@@ -42,13 +42,18 @@ def judge(
 
 
 def ranked(verdicts: list[Verdict]) -> list[tuple[str, Finding]]:
-    """All findings as (rule id, finding), the largest saving first.
+    """All findings as (rule id, finding): what doubts the others, then the largest saving first.
 
     An interval counts by its middle, so that a ceiling without a floor does not outrank a saving
     that is known well.
     """
-    found = [(verdict.rule, finding) for verdict in verdicts for finding in verdict.findings]
-    return sorted(found, key=lambda one: (-one[1].saving.low_ns - one[1].saving.high_ns, one[0]))
+    found = [(verdict, finding) for verdict in verdicts for finding in verdict.findings]
+    found.sort(key=lambda one: (not one[0].doubts_others, -_twice_the_middle(one[1]), one[0].rule))
+    return [(verdict.rule, finding) for verdict, finding in found]
+
+
+def _twice_the_middle(finding: Finding) -> int:
+    return finding.saving.low_ns + finding.saving.high_ns
 
 
 def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidence) -> Verdict:

@@ -90,3 +90,5 @@ class Verdict:
     outcome: Outcome
     reason: str = ""
     findings: tuple[Finding, ...] = field(default_factory=tuple)
+    doubts_others: bool = False
+    """It is about the measurement, and comes before all that the measurement shows."""

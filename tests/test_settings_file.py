@@ -100,6 +100,7 @@ def test_what_is_wrong_is_said_in_one_line(case: str, tmp_path: Path) -> None:
     text, line = WRONG[case]
     (tmp_path / "infprof.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
     assert line in said(tmp_path)
+    assert said(tmp_path).startswith("infprof.toml: ")
 
 
 def test_our_table_must_be_one(tmp_path: Path) -> None:

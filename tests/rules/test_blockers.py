@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
 
 from infprof.rules.blockers import settled
 from infprof.rules.choice import Choice, catalog
+from infprof.rules.engine import ranked
 from infprof.rules.finding import Confidence, Finding, Fix, Outcome, Saving, Verdict
 
 
@@ -46,6 +48,14 @@ def test_an_invalid_load_test_lowers_all_others_by_a_step(
 ) -> None:
     verdicts = settled([found("invalid-load-test", before), found("server-queue", before)])
     assert [one.findings[0].saving.confidence for one in verdicts] == [before, after]
+
+
+def test_what_doubts_the_others_comes_first_whatever_it_saves() -> None:
+    quick = replace(found("invalid-load-test").findings[0], saving=Saving(0, 0, "C", "none"))
+    verdicts = settled(
+        [replace(found("invalid-load-test"), findings=(quick,)), found("blocking-io")]
+    )
+    assert [rule for rule, _ in ranked(verdicts)] == ["invalid-load-test", "blocking-io"]
 
 
 def test_a_rule_of_the_user_s_can_say_it_too() -> None:
