@@ -31,6 +31,9 @@ DENSE_OP = (
 )
 """Operators of a CPU that multiply matrices, or have others in them that do."""
 
+MOSTLY_DISPATCH_NS = 20_000
+"""A CPU's operator no longer than this is dispatch for the most part (5 to 15 us)."""
+
 MENTIONED_SHARE = 0.01
 """Less time without a stage is not worth a word."""
 
@@ -72,7 +75,7 @@ def _unless_busy(evidence: Evidence, ceiling: Ceiling, rows: Rows, what: str) ->
     if left >= ceiling[0]:
         return ceiling
     part = f"{100 - 100 * evidence.share(left):.0f} %"
-    return left, f"the GPU is at work on {what} for the other {part}, and that stays"
+    return left, f"the GPU is at work on {what} for the other {part}"
 
 
 def _launching_ns(evidence: Evidence) -> int:
@@ -88,13 +91,15 @@ def _no_more(evidence: Evidence, stage: str, time_ns: int) -> int:
     return min(time_ns, evidence.replays.saved_without_ns(stage))
 
 
-def _dense_ns(seen: Seen) -> int:
-    """What requests wait for products of matrices, on whatever processor."""
+def _dense_ns(seen: Seen, longer_than_ns: int = 0) -> int:
+    """What requests wait for products of matrices, on whatever processor. A CPU's can be counted
+    from some length on only."""
     if ran_on_gpu(seen.plain):
         return seen.plain.exposed_ns(*DENSE)
     if (reason := seen.traced.lacks("ops")) is not None:
         raise Unknown(reason)
     ops = seen.traced.rows(Kind.OP, lambda one: "yes" if re.search(DENSE_OP, one) else None, "yes")
+    ops = ops[seen.traced.timeline.durations(ops) > longer_than_ns]
     dense = seen.traced.exposed_part_ns(ops, "compute.cpu")
     whole, now = (one.exposed_ns("compute") for one in (seen.traced, seen.plain))
     return dense * now // whole if whole else 0
@@ -113,7 +118,7 @@ def _cuda_graphs(seen: Seen) -> Ceiling:
     time = _no_more(seen.plain, "python", of_the_host) + stays
     ceiling = _waiting(time, "dispatch and launches")
     rows = seen.plain.inside(seen.plain.timeline.device_rows)
-    time, reason = _unless_busy(seen.plain, ceiling, rows, "kernels and copies")
+    time, reason = _unless_busy(seen.plain, ceiling, rows, "kernels and copies that stay")
     kernels = seen.plain.rows(Kind.KERNEL)
     in_graphs = seen.plain.flagged(kernels, Flag.GRAPH)
     if in_graphs.any():
@@ -122,11 +127,12 @@ def _cuda_graphs(seen: Seen) -> Ceiling:
 
 
 def _torch_compile(seen: Seen) -> Ceiling:
-    others = max(seen.plain.exposed_ns("compute") - _dense_ns(seen), 0)
+    others = max(seen.plain.exposed_ns("compute") - _dense_ns(seen, MOSTLY_DISPATCH_NS), 0)
     time = others + _launching_ns(seen.plain)
     ceiling = _waiting(time, "dispatch and for work that can be fused")
     rows = seen.plain.rows(Kind.KERNEL, names.kernel_family, "gemm", "conv", "attention")
-    return _unless_busy(seen.plain, ceiling, rows, "products of matrices")
+    time, reason = _unless_busy(seen.plain, ceiling, rows, "products of matrices")
+    return time, f"{reason}, and its default mode keeps products of matrices as they are"
 
 
 def _quantization(seen: Seen) -> Ceiling:
@@ -136,10 +142,7 @@ def _quantization(seen: Seen) -> Ceiling:
 
 def _larger_batches(seen: Seen) -> Ceiling:
     time = seen.plain.exposed_ns("compute") + _launching_ns(seen.plain)
-    return (
-        time,
-        "requests in a batch share the model's call alone, and each waits for all of it",
-    )
+    return time, "requests in a batch share the model's call alone, and each waits for all of it"
 
 
 def _dali(seen: Seen) -> Ceiling:

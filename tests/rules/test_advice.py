@@ -96,6 +96,12 @@ def test_which_operators_of_a_host_multiply_matrices(op: str, is_dense: bool) ->
     assert micro(found["quantization"]) == (300 if is_dense else 0)
 
 
+def test_dispatch_of_short_products_is_what_a_compiler_can_remove() -> None:
+    short = " | ".join(f"main: {400 + 15 * n}-{415 + 15 * n} op aten::addmm" for n in range(20))
+    found = advice(recording(HOST.replace("main: 400-700 op aten::addmm", short), gpus=()))
+    assert (micro(found["torch.compile"]), micro(found["quantization"])) == (500, 300)
+
+
 def test_products_inside_another_operator_count() -> None:
     inside = "main: 400-700 op Torch-Compiled Region: 0/0 | main: 450-650 op aten::addmm"
     found = advice(recording(HOST.replace("main: 400-700 op aten::addmm", inside), gpus=()))
