@@ -42,8 +42,6 @@ _rules = click.option(
     metavar="FILE",
     help="A rule of your own, a Python file, which is run. May be repeated (docs/own-rules.md).",
 )
-
-
 _price = click.option(
     "--price-per-hour",
     type=float,

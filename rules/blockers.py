@@ -29,9 +29,10 @@ def settled(verdicts: list[Verdict], choice: Choice | None = None) -> list[Verdi
 
 
 def _unless_blocked(verdict: Verdict, rule: ModuleType, found: set[str]) -> Verdict:
-    if verdict.outcome is not Outcome.FOUND:
+    blockers = getattr(rule, "NOT_WHILE", {})
+    if verdict.outcome is not Outcome.FOUND or not isinstance(blockers, dict):
         return verdict
-    for blocker, why in getattr(rule, "NOT_WHILE", {}).items():
+    for blocker, why in blockers.items():
         if blocker in found:
             return Verdict(verdict.rule, Outcome.UNKNOWN, f"{blocker} comes first: {why}")
     return verdict

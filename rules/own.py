@@ -46,9 +46,10 @@ def _load(file: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses look for their module there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise BadInput(f"{file}: does not load ({type(error).__name__}: {error})") from error
+        said = " ".join(str(error).split())
+        raise BadInput(f"{file}: does not load ({type(error).__name__}: {said})") from error
     _check(file, module)
     return module
 
@@ -59,8 +60,10 @@ def _check(file: Path, module: ModuleType) -> None:
         raise BadInput(f"{file}: a rule has a function check(evidence)")
     if not (module.__doc__ or "").strip():
         raise BadInput(f"{file}: a rule has a docstring that says what it looks for")
-    needs = get_args(Need)
-    for need in getattr(module, "NEEDS", ()):
+    named, needs = getattr(module, "NEEDS", ()), get_args(Need)
+    if not isinstance(named, (tuple, list)):
+        raise BadInput(f'{file}: NEEDS must be a tuple, as ("requests",) is')
+    for need in named:
         if need not in needs:
             otherwise = f"known are {', '.join(needs)}"
             raise BadInput(f"{file}: NEEDS: {no_such('need', str(need), needs, otherwise)}")

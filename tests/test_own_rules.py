@@ -78,8 +78,14 @@ WRONG = {
     "taken": ("small_copies.py", "", "there is a rule small-copies already"),
     "broken": ("broken.py", "def check(", "does not load (SyntaxError: "),
     "raises": ("raises.py", "1 / 0", "does not load (ZeroDivisionError: "),
+    "ends": ("ends.py", "raise SystemExit('two\\nlines')", "does not load (SystemExit: two lines)"),
     "no check": ("no_check.py", "'''Text.'''", "a rule has a function check(evidence)"),
     "no page": ("no_page.py", "def check(evidence): ...", "a rule has a docstring"),
+    "needs": (
+        "wanting.py",
+        "'''Text.'''\nNEEDS = 'requests'\ndef check(evidence): ...",
+        'NEEDS must be a tuple, as ("requests",) is',
+    ),
     "need": (
         "needy.py",
         "'''Text.'''\nNEEDS = ('request',)\ndef check(evidence): ...",

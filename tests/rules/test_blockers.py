@@ -64,6 +64,12 @@ def test_a_rule_of_the_user_s_can_say_it_too() -> None:
     assert verdicts[1].reason == "first comes first: it is"
 
 
+def test_what_names_nothing_well_blocks_nothing() -> None:
+    rules = {"first": module(), "second": module(NOT_WHILE=["first"])}
+    verdicts = settled([found("first"), found("second")], Choice(rules))
+    assert verdicts[1].outcome is Outcome.FOUND
+
+
 def test_what_is_named_is_a_rule() -> None:
     known = catalog()
     for rule, one in known.items():
