@@ -74,11 +74,11 @@ y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale)
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Judge the passes over matrices of scores, by their kernels where there is a GPU."""
-    found = attention_scores(evidence, MIN_POSITIONS)
-    if found is None:
-        return
     on_gpu = ran_on_gpu(evidence)
     if on_gpu and not faster_kernels_help(evidence):
+        return
+    found = attention_scores(evidence, MIN_POSITIONS)
+    if found is None:
         return
     passes, products = evidence.timeline.outermost(found.passes), found.products
     if on_gpu:
