@@ -47,7 +47,7 @@ MIN_BYTES = 100_000
 NARROW = ("unsigned char", "signed char", "bool")
 """Types of one byte, as the tracer writes them."""
 
-HOST = ("compute.cpu", "preprocess", "python.dispatch", "python.interpreter")
+HOST = ("compute.cpu", "preprocess", "postprocess", "python", "unattributed")
 """Where a cast on the host is booked, by what was declared around it."""
 
 FIX = Fix(

@@ -12,11 +12,14 @@ from tests.rules.judge import verdict_of
 RULE = "wide-inputs"
 
 
-def uploaded(types: str = '"float","unsigned char"', size: int = 2_408_448) -> Recording:
+def uploaded(
+    types: str = '"float","unsigned char"', size: int = 2_408_448, stage: str = "preprocess"
+) -> Recording:
     """4 pictures of 224 x 224: cast for 300 us, copied for 400 us, computed on for 200 us."""
     cast = f'{{"dims":[[4,3,224,224],[4,3,224,224]],"types":[{types}]}}'
     return recording(f"""
         main: 0-1000 request
+        main: 0-320 range {stage}:inputs
         main: 0-300 op aten::copy_ {cast}
         main: 310-320 call cudaMemcpyAsync #1
         s7: 330-730 copy Memcpy HtoD (Pinned -> Device) #1 @{size}
@@ -26,8 +29,9 @@ def uploaded(types: str = '"float","unsigned char"', size: int = 2_408_448) -> R
     """)
 
 
-def test_a_cast_and_three_quarters_of_its_copy_are_found() -> None:
-    (finding,) = verdict_of(RULE, uploaded()).findings
+@pytest.mark.parametrize("stage", ["preprocess", "h2d", "compute"])
+def test_a_cast_and_three_quarters_of_its_copy_are_found(stage: str) -> None:
+    (finding,) = verdict_of(RULE, uploaded(stage=stage)).findings
     assert (finding.saving.low_ns, finding.saving.high_ns) == (0, 600_000)
     assert "2.4 MB per request" in finding.why and "0.6 MB would do" in finding.why
     assert finding.saving.basis == "replay"
