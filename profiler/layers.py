@@ -39,6 +39,10 @@ SLOWEST_STAGING_NS_PER_BYTE = 2
 MEMORY_LEAF = "compute.memory"
 """Copies and memsets within the device's own memory are part of what it computes."""
 
+COMPILES = "(dynamo_timed)"
+"""In the names of the marks that torch.compile makes of its own work: ranges, since PyTorch 2.13
+ops."""
+
 DEVICE_LEAVES = (
     *(f"compute.{one}" for one in "gemm conv attention pointwise copy other comm".split()),
     MEMORY_LEAF, "h2d.copy", "d2h.copy",
@@ -53,6 +57,7 @@ def layers(timeline: Timeline) -> list[Layer]:
         *_device_work(timeline),
         *_reported_overhead(timeline),
         *_calls(timeline),
+        _compiling(timeline),
         *_declared_stages(ranges),
         *_ops(timeline, ranges),
         *_unseen_models(timeline),
@@ -122,6 +127,15 @@ def _calls(timeline: Timeline) -> list[Layer]:
         _host(timeline, "python.sync", calls[waiting]),
         _host(timeline, "python.launch", calls[launching]),
     ]
+
+
+def _compiling(timeline: Timeline) -> Layer:
+    """torch.compile at work. What it traces are ops that compute nothing."""
+    rows = [
+        timeline.where(kind, lambda name: "yes" if COMPILES in name else None, "yes")
+        for kind in (Kind.RANGE, Kind.OP)
+    ]
+    return _host(timeline, "python.compile", np.sort(np.concatenate(rows)))
 
 
 def _pageable_uploads(timeline: Timeline) -> tuple[Rows, npt.NDArray[np.int64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,6 +78,17 @@ def test_beside_a_gpu_only_a_long_op_without_a_launch_computes_on_the_cpu() -> N
         "python.launch": 15,
         "compute.gemm": 670,
     }
+
+
+@pytest.mark.parametrize("kind", ["op", "range"])  # since PyTorch 2.13, and before
+def test_what_the_compiler_traces_computes_nothing(kind: str) -> None:
+    text = f"""
+        main: 0-100 request
+        main: 0-60 {kind} _compile.compile_inner (dynamo_timed)
+        main: 10-50 op aten::linear
+        main: 60-100 op Torch-Compiled Region: 0/0
+    """
+    assert leaves(text) == {"python.compile": 60, "compute.cpu": 40}
 
 
 def test_a_copy_call_that_its_bytes_cannot_explain_is_a_wait() -> None:

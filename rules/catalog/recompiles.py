@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from infprof.profiler.intervals import Intervals, intersect, length
+from infprof.profiler.intervals import length
 from infprof.profiler.replay import Change
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
@@ -77,15 +77,9 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         why=f"{paying} of {evidence.requests} requests compile the model anew, which takes "
         f"{time_ns / 1e6:.2f} ms of each on average ({100 * evidence.share(time_ns):.0f} % of the "
         "wall).",
-        stage=_stage(evidence, spans),
+        stage="python",
         saving=Saving(less_error(time_ns), time_ns, "A"),
         fix=FIX,
         where=(*places(evidence, during(evidence, spans), most=2), *evidence.top(rows, most=3)),
         change=Change(host_removed=spans),
     )
-
-
-def _stage(evidence: Evidence, spans: Intervals) -> str:
-    """Where the compiler's time is booked: what it traces are operators, as the model's are."""
-    exposed = evidence.breakdown.exposed_intervals
-    return max("python", "compute", key=lambda stage: length(intersect(exposed(stage), spans)))
