@@ -3,9 +3,9 @@
 What it looks for:
 Host calls that wait for the device (`cudaStreamSynchronize`, `cudaDeviceSynchronize`, copies to
 pageable host memory, blocking copies) and that more launches follow in the same request: two or
-more per request, or in a trace that marks no requests one in fifty kernels. They come from
-`.item()`, `.cpu()`, `.tolist()`, `if tensor:`, `nonzero`, boolean indexing, `torch.unique`, NMS,
-and explicit `torch.cuda.synchronize()`.
+more per request, one if it waits for the whole device, or in a trace that marks no requests one in
+fifty kernels. They come from `.item()`, `.cpu()`, `.tolist()`, `if tensor:`, `nonzero`, boolean
+indexing, `torch.unique`, NMS, and explicit `torch.cuda.synchronize()`.
 
 Why it costs time:
 The CPU normally runs ahead and keeps a queue of kernels in front of the GPU. A wait drains that
@@ -32,6 +32,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from infprof.profiler.events import Kind
 from infprof.profiler.intervals import length
 from infprof.profiler.replay import Change
@@ -45,6 +47,10 @@ NEEDS: tuple[Need, ...] = ("device",)
 
 MIN_SYNCS = 2
 """One wait before the final read may be the price of a decision that only the host can take."""
+
+OF_THE_WHOLE_DEVICE = ("cudaDeviceSynchronize", "cuCtxSynchronize", "hipDeviceSynchronize")
+"""No decision needs these: PyTorch itself waits for one stream. Somebody asked for them, mostly to
+take times."""
 
 KERNELS_PER_SYNC = 50
 """A trace without marked requests may hold many, each with its own final read: only waits more
@@ -85,7 +91,9 @@ def _saving(evidence: Evidence, calls: Rows, tail: int, bound: int) -> Saving:
 
 def _frequent(evidence: Evidence, found: HotSyncs) -> bool:
     if len(evidence.recording.requests):
-        return found.count >= MIN_SYNCS * evidence.requests
+        names = evidence.timeline.label(found.calls, lambda name: name)
+        explicit = int(np.isin(names, OF_THE_WHOLE_DEVICE).sum())
+        return max(found.count, MIN_SYNCS * explicit) >= MIN_SYNCS * evidence.requests
     kernels = len(evidence.rows(Kind.KERNEL))
     return found.count >= MIN_SYNCS and found.count * KERNELS_PER_SYNC > kernels
 

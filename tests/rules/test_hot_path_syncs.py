@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from infprof.profiler.recording import Recording
 from infprof.rules.finding import Outcome
 from tests.build import recording
@@ -53,6 +55,12 @@ def test_the_final_read_is_needed() -> None:
 
 def test_one_wait_in_the_middle_is_allowed() -> None:
     assert verdict_of(RULE, looped(1)).outcome == Outcome.CLEAR
+
+
+@pytest.mark.parametrize("call", ["cudaDeviceSynchronize", "hipDeviceSynchronize"])
+def test_one_wait_for_the_whole_device_is_one_too_many(call: str) -> None:
+    (finding,) = verdict_of(RULE, looped(1, call)).findings
+    assert (finding.saving.high_ns, finding.where[0].name) == (50_000 - 1_500, call)
 
 
 def test_final_reads_of_requests_that_follow_each_other_are_allowed() -> None:
