@@ -27,6 +27,7 @@ from collections.abc import Iterator
 
 from infprof.profiler import names
 from infprof.profiler.events import Kind
+from infprof.profiler.timeline import Rows
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
@@ -70,21 +71,23 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     if size < MIN_BYTES:
         return
     spent = evidence.exposed_part_ns(large, "d2h.copy")
-    low = max(spent - _wire_ns(evidence, size), 0)
     yield Finding(
         title="Reduce results on the GPU, and copy only what is used",
         why=f"{len(large) / evidence.requests:.0f} copies bring {size / 1e6:.1f} MB per request to "
         f"the host, and the request waits {spent / 1e6:.2f} ms for them to arrive "
         f"({100 * evidence.share(spent):.0f} % of the wall).",
         stage="d2h",
-        saving=Saving(low, spent, "C"),
+        saving=Saving(_pinned_saves_ns(evidence, large), spent, "C"),
         fix=FIX,
         where=evidence.top(large),
         change=evidence.shorter((large, 1.0)),
     )
 
 
-def _wire_ns(evidence: Evidence, size_bytes: int) -> int:
-    """What so much needs into pinned memory: links are as quick in both directions."""
+def _pinned_saves_ns(evidence: Evidence, copies: Rows) -> int:
+    """What pinned memory takes off the copies to pageable memory: links are as quick both ways."""
     link = host_link(evidence.header.machine)
-    return link.wire_ns(size_bytes) if link.known else evidence.wall_ns
+    rows = copies[evidence.timeline.label(copies, names.copy_memory) == "pageable"]
+    size = evidence.per_request(int(evidence.timeline.events.size_bytes[rows].sum()))
+    spent = evidence.exposed_part_ns(rows, "d2h.copy")
+    return max(spent - link.wire_ns(size), 0) if link.known else 0

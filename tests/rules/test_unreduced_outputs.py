@@ -38,6 +38,11 @@ def test_over_an_unknown_link_nothing_is_sure() -> None:
     assert (finding.saving.low_ns, finding.saving.high_ns) == (0, 4_000_000)
 
 
+def test_into_pinned_memory_only_less_bytes_are_quicker() -> None:
+    (finding,) = verdict_of(RULE, one_copy(memory="Pinned")).findings
+    assert (finding.saving.low_ns, finding.saving.high_ns) == (0, 4_000_000)
+
+
 def test_the_wait_for_the_kernel_is_not_the_copys() -> None:
     """The call takes 126 ms, the copy of 800 bytes nothing."""
     trap = recording("""
