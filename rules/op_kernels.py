@@ -1,4 +1,4 @@
-"""The kernels that some operators launched."""
+"""The kernels that some operators launched, and what a request would save without both."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import numpy as np
 
 from infprof.profiler.events import Kind
 from infprof.profiler.nesting import innermost_at
+from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence
+from infprof.rules.processor import ran_on_gpu
+
+DISPATCH = ("python.dispatch", "python.launch", "python.interpreter")
+"""What issuing work for a GPU is booked as."""
 
 
 def launchers(evidence: Evidence, ops: Rows, kernels: Rows) -> Rows:
@@ -25,3 +30,17 @@ def kernels_of(evidence: Evidence, ops: Rows) -> Rows:
     kernels = evidence.rows(Kind.KERNEL)
     chosen: Rows = kernels[launchers(evidence, ops, kernels) >= 0]
     return chosen
+
+
+def cost_of(evidence: Evidence, ops: Rows) -> tuple[int, Change | None]:
+    """How much of a request some ops take, and the change that removes them; ``None`` where no
+    replay tells. On a GPU it is their kernels' exposed time and their dispatch's: one of the two
+    where they overlap."""
+    if not ran_on_gpu(evidence):
+        return evidence.exposed_part_ns(ops, "compute.cpu"), None
+    kernels = kernels_of(evidence, ops)
+    time_ns = evidence.exposed_part_ns(kernels, "compute")
+    time_ns += evidence.exposed_part_ns(ops, *DISPATCH)
+    shorter = evidence.shorter((kernels, 1.0))
+    removed = Change(host_removed=evidence.timeline.busy(ops))
+    return time_ns, None if shorter is None else shorter.and_also(removed)

@@ -29,15 +29,13 @@ import numpy as np
 
 from infprof.profiler.events import Kind
 from infprof.profiler.nesting import innermost_at
-from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.layer_ops import layer_ops, layer_rows
 from infprof.rules.model_callers import compute_where
 from infprof.rules.op_inputs import Shape, inputs_of
-from infprof.rules.op_kernels import kernels_of
-from infprof.rules.processor import ran_on_gpu
+from infprof.rules.op_kernels import cost_of
 
 NEEDS: tuple[Need, ...] = ("ops", "shapes")
 
@@ -46,8 +44,6 @@ MIN_WEIGHTS = 2
 
 NARROWS = (("c10::Half", "float"), ("c10::BFloat16", "float"))
 """Types of what a cast writes and reads."""
-
-DISPATCH = ("python.dispatch", "python.launch", "python.interpreter")
 
 FIX = Fix(
     text="Cast the model once when it is loaded; give it inputs of the same type, no autocast.",
@@ -69,10 +65,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     count = len(casts) / evidence.requests
     if count < MIN_WEIGHTS:
         return
-    if ran_on_gpu(evidence):
-        time_ns, change = _on_gpu(evidence, casts)
-    else:
-        time_ns, change = evidence.exposed_part_ns(casts, "compute.cpu"), None
+    time_ns, change = cost_of(evidence, casts)
     yield Finding(
         title="Cast the model's weights once, not at each call",
         why=f"Layers cast their float32 weights to 16 bits {count:,.0f} times per request, which "
@@ -83,16 +76,6 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         where=compute_where(evidence, casts),
         change=change,
     )
-
-
-def _on_gpu(evidence: Evidence, casts: Rows) -> tuple[int, Change | None]:
-    """The exposed time of the kernels and of their dispatch: one of the two where they overlap."""
-    kernels = kernels_of(evidence, casts)
-    moved = evidence.exposed_part_ns(kernels, "compute")
-    time_ns = moved + evidence.exposed_part_ns(casts, *DISPATCH)
-    shorter = evidence.shorter((kernels, 1.0))
-    removed = Change(host_removed=evidence.timeline.busy(casts))
-    return time_ns, None if shorter is None else shorter.and_also(removed)
 
 
 def _casts_of_weights(evidence: Evidence) -> Rows:

@@ -7,7 +7,7 @@ the scores (softmax, scale, mask, casts) take a tenth of the computing or more. 
 (`_flash_attention`, `_efficient_attention`, `_cudnn_attention`) make no such matrix.
 
 Why it costs time:
-The scores of S positions are S x S numbers for each head: 64 MB for a head of 4096 positions in
+The scores of S positions are S x S numbers for each head: 67 MB for a head of 4096 positions in
 float32. Each pass reads and writes them all, while the result has only S x d. A fused kernel keeps
 a tile of them on the chip, and never writes them. The bound is the time of all passes and of one
 more, as one product writes the scores and the other reads them; computing the products remains.
