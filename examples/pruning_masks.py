@@ -43,11 +43,10 @@ def score(model: nn.Module, rows: Tensor) -> float:
 
 
 def main() -> None:
-    """Serve requests of four rows each, on the GPU where there is one."""
+    """Serve requests of four rows each."""
     chosen = arguments(__doc__)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = network(masks_stay=not chosen.cured).to(device)
-    rows = torch.randn(ROWS, WIDTHS[0], device=device)
+    model = network(masks_stay=not chosen.cured)
+    rows = torch.randn(ROWS, WIDTHS[0])
     for _ in range(chosen.requests):
         score(model, rows)
 

@@ -53,13 +53,11 @@ def encode(model: nn.Module, sequence: Tensor) -> float:
 
 
 def main() -> None:
-    """Serve sequences of 1024 positions, on the GPU where there is one."""
+    """Serve sequences of 1024 positions."""
     chosen = arguments(__doc__)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.set_float32_matmul_precision("high")
     torch.manual_seed(0)
-    model = Attention(is_fused=chosen.cured).to(device).eval()
-    sequence = torch.randn(1, POSITIONS, HEADS * WIDTH, device=device)
+    model = Attention(is_fused=chosen.cured).eval()
+    sequence = torch.randn(1, POSITIONS, HEADS * WIDTH)
     for _ in range(chosen.requests):
         encode(model, sequence)
 
