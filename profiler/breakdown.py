@@ -15,6 +15,8 @@ from itertools import chain
 from typing import Literal
 
 from infprof.profiler.critical_path import CriticalPaths
+from infprof.profiler.helped_claims import helped_claims
+from infprof.profiler.helpers import Helpers
 from infprof.profiler.intervals import (
     EMPTY,
     Intervals,
@@ -27,7 +29,7 @@ from infprof.profiler.intervals import (
 )
 from infprof.profiler.layers import DEVICE_LEAVES, device_leaves, layers
 from infprof.profiler.stages import STAGES
-from infprof.profiler.stint_claims import StintClaims
+from infprof.profiler.stint_claims import Claims, StintClaims
 from infprof.profiler.timeline import Request, Timeline
 
 Basis = Literal["critical-path", "occupancy", "sampled"]
@@ -121,11 +123,12 @@ class Breakdown:
 
 def by_occupancy(timeline: Timeline) -> Breakdown:
     """Blame by priority: works on any events, also where launches and kernels are not linked."""
-    claims = _Claims(timeline)
-    return Breakdown(
-        "occupancy",
-        tuple(_sweep(one, [*claims.device, *claims.host(one)]) for one in timeline.requests),
-    )
+    claims, helpers = _Claims(timeline), Helpers(timeline)
+    found = []
+    for request in timeline.requests:
+        helped = claims.helped(request, helpers.of(request).route(request.end_ns))
+        found.append(_sweep(request, [*claims.device, *helped, *claims.host(request)]))
+    return Breakdown("occupancy", tuple(found))
 
 
 def by_critical_path(timeline: Timeline, paths: CriticalPaths) -> Breakdown:
@@ -141,7 +144,8 @@ def by_critical_path(timeline: Timeline, paths: CriticalPaths) -> Breakdown:
         }
         on_path |= {LAUNCH_LATENCY: path.latency, DEVICE_GAP: path.gap}
         on_path[UNATTRIBUTED] = path.unexplained
-        found.append(_sweep(request, claims.host(request), on_path, claims.device))
+        host = [*claims.helped(request, path.helped), *claims.host(request)]
+        found.append(_sweep(request, host, on_path, claims.device))
     return Breakdown("critical-path", tuple(found), paths)
 
 
@@ -163,6 +167,10 @@ class _Claims:
             work, waits = self._stints.work(request), self._stints.waits(request)
             return [*work, *chain(*helpers), *waits]
         return [*own, *chain(*helpers)]
+
+    def helped(self, request: Request, on_path: Mapping[int, Intervals]) -> Claims:
+        """What claims first where another thread was on the request's path."""
+        return helped_claims(self._layers, request, on_path)
 
     def _on_threads(self, lane: int | None) -> list[list[tuple[str, Intervals]]]:
         """What each of the groups of threads (``Timeline.threads_of``) claims."""

@@ -17,9 +17,20 @@ import numpy.typing as npt
 
 from infprof.profiler.device_links import NEVER
 from infprof.profiler.device_waits import ALL, DeviceWaits
-from infprof.profiler.intervals import EMPTY, Int64Array, Intervals, joined, length_before, union
+from infprof.profiler.hand_offs import NO_HAND_OFFS, HandOffs
+from infprof.profiler.intervals import (
+    EMPTY,
+    Int64Array,
+    Intervals,
+    intersect,
+    joined,
+    length_before,
+    subtract,
+    union,
+)
 from infprof.profiler.replay_chains import Chains, chains_of
-from infprof.profiler.replay_steps import NONE, Steps, Work, steps_of
+from infprof.profiler.replay_steps import NONE, ONE_BY_ONE, Moment, Steps, Work, steps_of
+from infprof.profiler.replay_threads import steps_with
 from infprof.profiler.timeline import Request
 
 Which = npt.NDArray[np.bool_]
@@ -57,8 +68,12 @@ class Change:
 class Replay:
     """One request of a recording, to be replayed with changes."""
 
-    def __init__(self, waits: DeviceWaits, request: Request) -> None:
+    def __init__(
+        self, waits: DeviceWaits, request: Request, hands: HandOffs = NO_HAND_OFFS
+    ) -> None:
+        """``hands`` tells who worked for the request besides its own thread."""
         self._waits, self._links, self._request = waits, waits.links, request
+        self._hands = hands
 
     def wall_ns(self, change: Change | None = None) -> int:
         """How long the request would take."""
@@ -68,15 +83,18 @@ class Replay:
         times, ahead = self._times(change.device_ns), self._are_ahead(change.ahead)
         work = self._work(clock, times, ahead)
         waits = self._waits_with(clock, change.waits_removed | self._launches(ahead))
-        delays = [0] * (len(self._steps.waits.row) + 2)  # the last one is for other threads: none
-        delays[0] = self._request.start_ns
-        for number, (works, awaited, stream, at, own, tail) in enumerate(waits):
+        # before a helper's first wait there is no delay; the last one is for other threads: none
+        delays = [self._request.start_ns, *[0] * len(self._steps.waits.row), NEVER, 0]
+        for number, (works, awaited, stream, before, at, own, tail) in enumerate(waits, 1):
             if works > work.done:
                 work.run(works, streams, delays)
-            ready = streams.ready(awaited, stream)
-            delays[number + 1] = max(delays[number] + own, ready + tail - at)
+            if stream == ONE_BY_ONE:
+                ready = self._ready(number - 1, streams, delays, clock)
+            else:
+                ready = streams.ready(awaited, stream)
+            delays[number] = max(delays[before] + own, ready + tail - at)
         work.run(len(self._steps.work.place), streams, delays)
-        end = delays[-2] + int(clock[-2])
+        end = _time_of(self._steps.last, delays, clock)
         wall = end + self._left_over(streams, end) - self._request.start_ns
         return max(wall, self._copying_ns(ahead, times))
 
@@ -89,7 +107,18 @@ class Replay:
 
     @cached_property
     def _steps(self) -> Steps:
-        return steps_of(self._waits, self._request)
+        steps, lane = steps_of(self._waits, self._request), self._request.lane
+        others = bool((steps.work.launch == NONE).any())
+        if lane is None or not (self._hands.helps or others):
+            return steps
+        hands = self._hands if self._hands.helps else HandOffs(lane, (), ())
+        return steps_with(self._waits, self._request, hands)
+
+    def _ready(self, number: int, streams: _Streams, delays: list[int], clock: Int64Array) -> int:
+        """When all that a wait is for one by one has come."""
+        after = self._steps.after[number]
+        times = [_time_of(one, delays, clock) for one in after.moments]
+        return max([*times, *(streams.ended[place] for place in after.places)], default=NEVER)
 
     @cached_property
     def _chains(self) -> dict[int, Chains]:
@@ -103,10 +132,30 @@ class Replay:
 
     def _host_clock(self, removed: Intervals) -> Int64Array:
         """The host's own work before each of its steps; last a 0, for the steps of others."""
-        seen, until = self._steps.host
+        seen, until, lane = self._steps.host
         until = np.maximum(until, seen)
-        gone = length_before(removed, until) - length_before(removed, seen)
+        gone = np.zeros(len(seen), np.int64)
+        for mine, spans in self._removed(removed, lane):
+            before = length_before(spans, seen[mine])
+            gone[mine] = length_before(spans, until[mine]) - before
         return np.append(np.cumsum(until - seen - gone), 0)
+
+    def _removed(
+        self, removed: Intervals, lane: Int64Array | None
+    ) -> Iterator[tuple[slice | Which, Intervals]]:
+        """What each thread loses: where several work at once, that one which the request's own
+        would go on after."""
+        if lane is None:
+            yield slice(None), removed
+            return
+        for one, spans in self._route.items():
+            yield lane == one, intersect(removed, spans)
+        others = union(joined(list(self._route.values())))
+        yield lane == self._hands.lane, subtract(removed, others)
+
+    @cached_property
+    def _route(self) -> dict[int, Intervals]:
+        return self._hands.route(self._request.end_ns)
 
     @cached_property
     def _unchanged(self) -> tuple[list[list[int]], list[list[int]]]:
@@ -118,7 +167,7 @@ class Replay:
             work.place, lane, work.waits_before, work.before, work.after_before, work.told,
             work.after_told,
         )  # fmt: skip
-        theirs = waits.works, waits.awaited, waits.stream
+        theirs = waits.works, waits.awaited, waits.stream, waits.before
         return [one.tolist() for one in mine], [one.tolist() for one in theirs]
 
     def _times(self, durations: Int64Array | None) -> Int64Array:
@@ -167,6 +216,10 @@ class Replay:
             return 0
         left = max(int(self._links.end[mine].max()) - self._request.end_ns, 0)
         return max(max(streams.last.values()) - end - left, 0)
+
+
+def _time_of(moment: Moment, delays: list[int], clock: Int64Array) -> int:
+    return delays[moment.delay] + int(clock[moment.step]) + moment.lag
 
 
 class _WorkInOrder:

@@ -6,6 +6,7 @@ waits change. So launches need no going through one by one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,19 @@ from infprof.profiler.timeline import Request, Rows
 NONE = -1
 """In place of a position or a step: there is none."""
 
+ONE_BY_ONE = -2
+"""In place of a stream: what a wait is for is told one by one."""
+
+
+class Moment(NamedTuple):
+    """A moment of a thread in a replay."""
+
+    delay: int
+    """Which delay the thread has then: that after so many waits."""
+    step: int
+    lag: int = 0
+    """So long after that step."""
+
 
 class HostSteps(NamedTuple):
     """Launches, waits, and last the request's end, in the order in which the host comes to them;
@@ -28,6 +42,8 @@ class HostSteps(NamedTuple):
     """Up to where the steps before have brought the host."""
     until: Int64Array
     """Up to where it works before this one."""
+    lane: Int64Array | None = None
+    """Whose step it is, where several threads have some, each all of its own in a row."""
 
 
 class Work(NamedTuple):
@@ -66,6 +82,18 @@ class Waits(NamedTuple):
     """The position of that work; ``NONE`` for a synchronisation."""
     stream: Int64Array
     """What a synchronisation waits for."""
+    before: Int64Array
+    """How many waits there are up to the last one before it on its thread."""
+    end: Int64Array
+    """When it ended in the recording."""
+
+
+class After(NamedTuple):
+    """What a wait is for, one by one."""
+
+    moments: tuple[Moment, ...]
+    places: tuple[int, ...]
+    """Positions of device work."""
 
 
 class Steps(NamedTuple):
@@ -74,17 +102,21 @@ class Steps(NamedTuple):
     host: HostSteps
     work: Work
     waits: Waits
+    after: Mapping[int, After]
+    """Of waits whose stream is ``ONE_BY_ONE``, by their position."""
+    last: Moment
+    """The request's end."""
 
 
 def steps_of(waits: DeviceWaits, request: Request) -> Steps:
     """What a replay of ``request`` goes through. Where no thread is known to serve it, all count as
     one: the usual program's threads work in turns."""
     links, events = waits.links, waits.links.timeline.events
-    mine = _launched_in(links, request)
+    mine = launched_in(links, request)
     calls, first = np.unique(links.launch[mine], return_index=True)
     began = links.launched_ns[mine][first]
     here = np.array(request.lane is None) | (events.lane[calls] == request.lane)
-    rows = _waits_in(waits, request)
+    rows = waits_in(waits, request)
     at = np.concatenate([events.end_ns[rows], began[here], [request.end_ns]])
     until = np.concatenate([events.start_ns[rows], began[here], [request.end_ns]])
     order = np.argsort(at, kind="stable")  # at the same time a wait ends before the next launch
@@ -95,18 +127,19 @@ def steps_of(waits: DeviceWaits, request: Request) -> Steps:
     launch_steps[here] = step[len(rows) : -1]
     before[here] = np.cumsum(order < len(rows))[launch_steps[here]]
     by_launch = np.searchsorted(calls, links.launch[mine])
-    work = _work(links, mine, launch_steps[by_launch], before[by_launch], began[by_launch])
-    return _in_order(links, host, work, _waits(waits, rows, step[: len(rows)]))
+    work = device_work(links, mine, launch_steps[by_launch], before[by_launch], began[by_launch])
+    columns, last = device_waits(waits, rows, step[: len(rows)]), Moment(len(rows), len(at) - 1)
+    return in_order(links, Steps(host, work, columns, {}, last))
 
 
-def _launched_in(links: DeviceLinks, request: Request) -> Int64Array:
+def launched_in(links: DeviceLinks, request: Request) -> Int64Array:
     """Positions of the work that was launched after the request's start and started before its
     end."""
     within = (links.launched_ns >= request.start_ns) & (links.start < request.end_ns)
     return np.flatnonzero(within & (links.launch >= 0))
 
 
-def _waits_in(waits: DeviceWaits, request: Request) -> Rows:
+def waits_in(waits: DeviceWaits, request: Request) -> Rows:
     """The request's calls that may wait, in order of their ends."""
     events, rows = waits.links.timeline.events, waits.may_wait
     inside = (events.start_ns[rows] >= request.start_ns) & (events.end_ns[rows] <= request.end_ns)
@@ -116,9 +149,11 @@ def _waits_in(waits: DeviceWaits, request: Request) -> Rows:
     return rows[np.argsort(events.end_ns[rows], kind="stable")]
 
 
-def _work(
+def device_work(
     links: DeviceLinks, mine: Int64Array, launch: Int64Array, waits: Int64Array, began: Int64Array
 ) -> Work:
+    """The columns of some device work, with the step of each launch, the waits before it, and when
+    it was."""
     binding, source = (column[mine] for column in links.binding)
     before, start = links.before[mine], links.start[mine]
     told = np.where(binding == Binding.EVENT, source, NONE)
@@ -136,7 +171,8 @@ def _lag(recorded: Int64Array, bound: npt.NDArray[np.bool_], least: int) -> Int6
     return np.where(bound, recorded, np.minimum(recorded, least))
 
 
-def _waits(waits: DeviceWaits, rows: Rows, step: Int64Array) -> Waits:
+def device_waits(waits: DeviceWaits, rows: Rows, step: Int64Array) -> Waits:
+    """The columns of some calls that wait for the device."""
     links, events = waits.links, waits.links.timeline.events
     taken = events.end_ns[rows] - events.start_ns[rows]
     awaited = waits.awaited_by(rows)
@@ -147,22 +183,23 @@ def _waits(waits: DeviceWaits, rows: Rows, step: Int64Array) -> Waits:
         np.where(bound, np.minimum(taken, waits.call_ns), taken),
         np.maximum(np.where(bound, after, waits.tail_ns), 0),
         np.where(np.isin(rows, waits.syncs), NONE, awaited),
-        waits.streams_of(rows),
+        waits.streams_of(rows), np.arange(len(rows)), events.end_ns[rows],
     )  # fmt: skip
 
 
-def _in_order(links: DeviceLinks, host: HostSteps, work: Work, waits: Waits) -> Steps:
+def in_order(links: DeviceLinks, steps: Steps, at_least: Int64Array | None = None) -> Steps:
     """The work in order of start; what a call waited for before that call's end, though it may
-    seem to start a little later."""
-    ends = links.timeline.events.end_ns[waits.row]
+    seem to start a little later; and nothing before ``at_least``."""
+    work, waits = steps.work, steps.waits
     starts = np.append(links.start, NEVER)
-    np.minimum.at(starts, waits.awaited, ends - 1)
+    np.minimum.at(starts, waits.awaited, waits.end - 1)
     starts = starts[work.place]
+    if at_least is not None:
+        starts = np.maximum(starts, at_least)
     order = np.argsort(starts, kind="stable")
-    so_far = np.searchsorted(ends, starts[order], side="right")
+    so_far = np.searchsorted(waits.end, starts[order], side="right")
     work = Work(*(column[order] for column in work))
-    return Steps(
-        host,
-        work._replace(waits_before=np.minimum(work.waits_before, so_far)),
-        waits._replace(works=np.searchsorted(starts[order], ends)),
+    return steps._replace(
+        work=work._replace(waits_before=np.minimum(work.waits_before, so_far)),
+        waits=waits._replace(works=np.searchsorted(starts[order], waits.end)),
     )

@@ -23,7 +23,7 @@ class WhatIf:
     """Replays of a Timeline's requests."""
 
     def __init__(self, timeline: Timeline, paths: CriticalPaths) -> None:
-        self.links, self._waits, self._requests = paths.links, paths.waits, timeline.requests
+        self.links, self._paths, self._requests = paths.links, paths, timeline.requests
         self._known = dict[Request, tuple[Replay, int | None]]()
         sample = _every_nth(self._requests)
         self._replays = self._believed(sample)
@@ -63,7 +63,8 @@ class WhatIf:
 
     def _replay(self, request: Request) -> tuple[Replay, int | None]:
         if request not in self._known:
-            replay = Replay(self._waits, request)
+            paths = self._paths
+            replay = Replay(paths.waits, request, paths.helpers.of(request))
             self._known[request] = replay, replay.faithful_wall_ns
         return self._known[request]
 

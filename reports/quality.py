@@ -31,9 +31,23 @@ CPU_PRESSURE = 20.0
 """Per cent of time in which some task waited for a CPU (CATALOGUE IP-ENV-005)."""
 
 DOUBTFUL = frozenset(
-    {"unattributed", "distortion", "noise", "cpu-pressure", "alignment", "dropped", "stack-clock"}
+    {
+        "unattributed",
+        "distortion",
+        "noise",
+        "cpu-pressure",
+        "alignment",
+        "dropped",
+        "stack-clock",
+        "hand-offs",
+    }  # fmt: skip
 )
 """Notes that lower the confidence of every saving by one step."""
+
+
+UNKNOWN_HELPERS = 0.05
+"""More of the device's work from threads of which it is not known for whom they worked may have
+been waited for unseen."""
 
 
 def lowered(confidence: Confidence, quality: Quality) -> Confidence:
@@ -108,8 +122,22 @@ def _limits(evidence: Evidence) -> list[Note]:
         text = "No request ran under the tracer, so only declared stages are known."
         found.append(Note(code="untraced", text=text))
     return [
-        *found, *_latency_limits(evidence), *_host_limits(evidence), *sample_limits(evidence)
+        *found, *_hand_offs(evidence), *_latency_limits(evidence), *_host_limits(evidence),
+        *sample_limits(evidence),
     ]  # fmt: skip
+
+
+def _hand_offs(evidence: Evidence) -> list[Note]:
+    paths = evidence.breakdown.paths
+    share = 0.0 if paths is None else paths.unknown_helpers_share
+    if share <= UNKNOWN_HELPERS:
+        return []
+    text = (
+        f"{wording.share(share)} of the GPU's work was launched by threads of which it is not "
+        "known for which request they worked: a wait for them counts as time of the request's own "
+        "thread."
+    )
+    return [Note(code="hand-offs", text=text)]
 
 
 def _from_outside(evidence: Evidence) -> str:

@@ -11,7 +11,8 @@ import pytest
 from infprof.profiler import replay_chains
 from infprof.profiler.critical_path import CriticalPaths
 from infprof.profiler.replay import Change
-from tests.simulated_machine import API, GAP, Run, Scales, Step, random_program, run
+from tests.random_programs import Step, random_program
+from tests.simulated_machine import API, GAP, Run, Scales, run
 from tests.test_replay import replay_of, varied
 
 UPLOADS = ("copy", "blocking upload")
@@ -21,7 +22,7 @@ PROGRAMS = 60
 def programs() -> Iterator[tuple[random.Random, list[Step]]]:
     """Random ones; half of the blocking copies bring inputs."""
     for seed in range(PROGRAMS):
-        rng, program = random.Random(seed), random_program(seed, events=False)
+        rng, program = random.Random(seed), random_program(seed, False, threads=False)
         chosen = [one.do == "blocking copy" and rng.random() < 0.5 for one in program]
         pairs = zip(program, chosen, strict=True)
         yield rng, [replace(one, do="blocking upload") if up else one for one, up in pairs]
