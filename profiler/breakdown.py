@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Literal
 
 from infprof.profiler.critical_path import CriticalPaths
-from infprof.profiler.helped_claims import helped_claims
+from infprof.profiler.helped_claims import HelpedClaims
 from infprof.profiler.helpers import Helpers
 from infprof.profiler.intervals import (
     EMPTY,
@@ -29,7 +29,7 @@ from infprof.profiler.intervals import (
 )
 from infprof.profiler.layers import DEVICE_LEAVES, device_leaves, layers
 from infprof.profiler.stages import STAGES
-from infprof.profiler.stint_claims import Claims, StintClaims
+from infprof.profiler.stint_claims import StintClaims
 from infprof.profiler.timeline import Request, Timeline
 
 Basis = Literal["critical-path", "occupancy", "sampled"]
@@ -126,7 +126,7 @@ def by_occupancy(timeline: Timeline) -> Breakdown:
     claims, helpers = _Claims(timeline), Helpers(timeline)
     found = []
     for request in timeline.requests:
-        helped = claims.helped(request, helpers.of(request).route(request.end_ns))
+        helped = claims.helped.of(request, helpers.of(request).route(request.end_ns))
         found.append(_sweep(request, [*claims.device, *helped, *claims.host(request)]))
     return Breakdown("occupancy", tuple(found))
 
@@ -144,7 +144,7 @@ def by_critical_path(timeline: Timeline, paths: CriticalPaths) -> Breakdown:
         }
         on_path |= {LAUNCH_LATENCY: path.latency, DEVICE_GAP: path.gap}
         on_path[UNATTRIBUTED] = path.unexplained
-        host = [*claims.helped(request, path.helped), *claims.host(request)]
+        host = [*claims.helped.of(request, path.helped), *claims.host(request)]
         found.append(_sweep(request, host, on_path, claims.device))
     return Breakdown("critical-path", tuple(found), paths)
 
@@ -156,6 +156,7 @@ class _Claims:
         self._timeline = timeline
         self._layers = layers(timeline)
         self._stints = StintClaims(timeline.recording.stints, self._layers)
+        self.helped = HelpedClaims(self._layers)
         self._host = dict[int | None, list[list[tuple[str, Intervals]]]]()
         self.device = [(one.leaf, union(one.spans)) for one in self._layers if one.lane is None]
 
@@ -167,10 +168,6 @@ class _Claims:
             work, waits = self._stints.work(request), self._stints.waits(request)
             return [*work, *chain(*helpers), *waits]
         return [*own, *chain(*helpers)]
-
-    def helped(self, request: Request, on_path: Mapping[int, Intervals]) -> Claims:
-        """What claims first where another thread was on the request's path."""
-        return helped_claims(self._layers, request, on_path)
 
     def _on_threads(self, lane: int | None) -> list[list[tuple[str, Intervals]]]:
         """What each of the groups of threads (``Timeline.threads_of``) claims."""

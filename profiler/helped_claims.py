@@ -17,28 +17,39 @@ from infprof.profiler.stints import NOBODY
 from infprof.profiler.timeline import Request
 
 
-def helped_claims(
-    layers: Sequence[Layer], request: Request, helped: Mapping[int, Intervals]
-) -> Claims:
-    """In order of claim. ``helped`` is when the request's path was on which other thread."""
-    if not helped:
-        return []
-    whole = union(joined(list(helped.values())))
-    return [(layer.leaf, _of(layer, request, helped, whole)) for layer in layers]
+class HelpedClaims:
+    """Of one recording's requests, with the layers that all of them share."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._layers = [layer for layer in layers if layer.lane is not None]
+        self._on_lane = dict[int, list[Intervals]]()
+
+    def of(self, request: Request, helped: Mapping[int, Intervals]) -> Claims:
+        """In order of claim. ``helped`` is when the request's path was on which other thread."""
+        if not helped:
+            return []
+        whole = union(joined(list(helped.values())))
+        parts = [[_declared(layer, request, whole)] for layer in self._layers]
+        for lane, spans in helped.items():
+            for part, theirs in zip(parts, self._on(lane), strict=True):
+                part.append(intersect(spans, theirs))
+        pairs = zip(self._layers, parts, strict=True)
+        return [(layer.leaf, union(joined(part))) for layer, part in pairs]
+
+    def _on(self, lane: int) -> list[Intervals]:
+        """What each layer has on a thread."""
+        if lane not in self._on_lane:
+            spans = [(one.spans, one.lane == lane) for one in self._layers]
+            self._on_lane[lane] = [
+                union(Intervals(one.start[mine], one.end[mine])) for one, mine in spans
+            ]
+        return self._on_lane[lane]
 
 
-def _of(
-    layer: Layer, request: Request, helped: Mapping[int, Intervals], whole: Intervals
-) -> Intervals:
-    if layer.lane is None:
-        return layer.on(np.zeros(0, bool))
-    parts = []
-    for lane, spans in helped.items():
-        theirs = layer.lane == lane
-        mine = Intervals(layer.spans.start[theirs], layer.spans.end[theirs])
-        parts.append(intersect(union(mine), spans))
-    if layer.owner is not None:
-        declared = (layer.lane == request.lane) & np.isin(layer.owner, (NOBODY, request.number))
-        own = Intervals(layer.spans.start[declared], layer.spans.end[declared])
-        parts.append(intersect(union(own), whole))
-    return union(joined(parts))
+def _declared(layer: Layer, request: Request, whole: Intervals) -> Intervals:
+    """What the request's own thread declared for that time."""
+    start, end = layer.spans.start, layer.spans.end
+    if layer.owner is None:
+        return Intervals(start[:0], end[:0])
+    mine = (layer.lane == request.lane) & np.isin(layer.owner, (NOBODY, request.number))
+    return intersect(whole, union(Intervals(start[mine], end[mine])))

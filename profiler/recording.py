@@ -245,16 +245,18 @@ class Recording:
     stints: Stints = NO_STINTS
 
     def served(self, lane: int, *, warm: bool = True) -> Intervals:
-        """When a thread served requests (only ``warm`` ones, or all): its stints, where they are
-        known. They may overlap otherwise."""
+        """When a thread served requests (only ``warm`` ones, or all): their stints, where they are
+        known; such requests may overlap as a whole."""
         table, stints = self.requests, self.stints
         counts = table.warm if warm else np.ones(len(table), bool)
+        told = np.isin(table.number, stints.request[stints.wait == WORK])
         mine = (stints.lane == lane) & (stints.wait == WORK)
         mine &= np.isin(stints.request, table.number[counts])
-        if mine.any():
-            return Intervals(stints.start_ns[mine], stints.end_ns[mine])
-        counts = counts & (table.lane == lane)
-        return Intervals(table.start_ns[counts], table.end_ns[counts])
+        whole = counts & ~told & (table.lane == lane)
+        start = np.concatenate([stints.start_ns[mine], table.start_ns[whole]])
+        end = np.concatenate([stints.end_ns[mine], table.end_ns[whole]])
+        order = np.argsort(start, kind="stable")
+        return Intervals(start[order], end[order])
 
     def serving_lanes(self) -> npt.NDArray[np.int32]:
         """The threads that served requests."""

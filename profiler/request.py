@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
+from itertools import count
 from time import perf_counter_ns
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from infprof.profiler.annotate import annotate, begin_outward, end_outward
-from infprof.profiler.marks import REQUEST, keys, this_thread
+from infprof.profiler.marks import REQUEST, STINT, keys, this_thread
 
 if TYPE_CHECKING:
     from infprof.profiler.phase import Phase
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _session: Session | None = None
 _forked = False
+_numbers = count(1)
 _outermost: ContextVar[request | None] = ContextVar("infprof_request", default=None)
 
 
@@ -75,7 +77,9 @@ os.register_at_fork(before=_before_fork, after_in_parent=_go_on, after_in_child=
 class request:
     """Mark one request, as a context manager. Exceptions pass through untouched."""
 
-    __slots__ = ("name", "thread", "is_open", "_session", "_phase", "_range", "_outward", "_start")
+    __slots__ = (
+        "name", "thread", "is_open", "number", "_session", "_phase", "_range", "_outward", "_start",
+    )  # fmt: skip
 
     is_marked = True
     """The program, or who runs it, says that this is a request. Within one of a server's that we
@@ -85,6 +89,8 @@ class request:
     def __init__(self, name: str = "request") -> None:
         self.name = name
         self.is_open = False
+        self.number = 0
+        """By which its stints know it (``profiler.stints``); 0 where it has none."""
 
     def __enter__(self) -> request:
         self._range: annotate | None = None
@@ -130,6 +136,30 @@ class request:
         """When it arrived."""
         return self._start
 
+    def take_number(self) -> None:
+        """It has stints from now on."""
+        self.number = self.number or next(_numbers)
+
+    def hand_over(self) -> None:
+        """A call for it is given to another thread."""
+        self.take_number()
+
+    def take_back(self) -> None:
+        """Such a call has ended."""
+
+    def worked(self, start_ns: int) -> None:
+        """This thread worked for it since ``start_ns``."""
+        self._note("", start_ns, perf_counter_ns(), this_thread.id)
+
+    def waited(self, what: str, start_ns: int, end_ns: int) -> None:
+        """It waited for ``what``, one of ``stints.WAITS``."""
+        if end_ns > start_ns:
+            self._note(what, start_ns, end_ns, self.thread)
+
+    def _note(self, what: str, start_ns: int, end_ns: int, thread: int) -> None:
+        if self._session is not None:
+            self._session.add_mark(keys[STINT, what], start_ns, end_ns, thread, self.number)
+
     def __exit__(
         self,
         kind: type[BaseException] | None = None,
@@ -144,8 +174,12 @@ class request:
         if self._session is not None:
             self.is_open = False
             failed = error is not None and not isinstance(error, GeneratorExit)
-            key = keys[REQUEST, self.name]
-            self._session.leave_request(key, self.thread, self._phase, self._start, end, failed)
+            if self.number:  # its own thread was there for nothing else
+                self._note("", self._start, end, self.thread)
+            self._session.leave_request(
+                keys[REQUEST, self.name], self.thread, self._phase, self._start, end, failed,
+                self.number,
+            )  # fmt: skip
 
 
 class known_request(request):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import count
 from time import perf_counter_ns
 
-from infprof.profiler.marks import REQUEST, STINT, keys, this_thread
+from infprof.profiler.marks import REQUEST, keys, this_thread
 from infprof.profiler.request import outermost, request, serving
-
-_numbers = count(1)
 
 METHODS = frozenset("GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY".split())
 """A request is named after its method alone: a path may hold what a recording should not."""
@@ -29,11 +26,11 @@ class Exchange(request):
     Unlike a plain one it marks neither NVTX nor torch: theirs must nest in one thread.
     """
 
-    __slots__ = ("number", "heard", "_resumed_ns", "_ready_ns", "_handed_over")
+    __slots__ = ("heard", "_resumed_ns", "_ready_ns", "_handed_over")
 
     def __init__(self, method: object) -> None:
         super().__init__(f"HTTP {method}" if method in METHODS else "HTTP")
-        self.number = next(_numbers)
+        self.take_number()
         self.heard: list[tuple[str, int, int, int]] | None = None
         """For a ``Server-Timing``: the ranges so far, as (what, start_ns, end_ns, thread)."""
         self._resumed_ns: int | None = None
@@ -90,14 +87,10 @@ class Exchange(request):
         if resumed is not None:
             self.worked(resumed)
 
-    def worked(self, start_ns: int) -> None:
-        """This thread worked for it since ``start_ns``."""
-        self._note("", start_ns, perf_counter_ns(), this_thread.id)
-
     def waited(self, what: str, start_ns: int, end_ns: int) -> None:
         """It waited for ``what``, one of ``stints.WAITS``."""
+        super().waited(what, start_ns, end_ns)
         if end_ns > start_ns:
-            self._note(what, start_ns, end_ns, self.thread)
             self.hear("queue", start_ns, end_ns, self.thread)
 
     def hear(self, what: str, start_ns: int, end_ns: int, thread: int) -> None:
@@ -117,10 +110,6 @@ class Exchange(request):
         self._handed_over -= 1
         if not self._handed_over and self._resumed_ns is None:
             self._ready_ns = perf_counter_ns()
-
-    def _note(self, what: str, start_ns: int, end_ns: int, thread: int) -> None:
-        if self._session is not None:
-            self._session.add_mark(keys[STINT, what], start_ns, end_ns, thread, self.number)
 
 
 class FoundExchange(Exchange):
