@@ -65,7 +65,7 @@ class CallStages:
         stage, library = self._declared(path)
         if stage is not None:
             return Label(stage, f"{stage}.{self._function(user)}", user, library)
-        stage, library = self._of_library(path[path.index(user) + 1 :] if user >= 0 else path)
+        stage, library = self._of_library(self._within(path, user))
         if stage in SIDES and names.depends_on_position(library):
             stage = self._side(path) or stage
         function = self._function(user)
@@ -133,6 +133,15 @@ class CallStages:
             if found is not None and found != "model":
                 return found, f"{place.file}: {place.function}"
         return None, ""
+
+    def _within(self, path: list[int], user: int) -> list[int]:
+        """The library's frames within the user's innermost call; without one, where a pool's thread
+        was given a model to call, those within the model's call: the pool's frames around it are
+        where the thread waits for work otherwise."""
+        if user >= 0:
+            return path[path.index(user) + 1 :]
+        models = [place for place, one in enumerate(path) if runs_model(self.calls.place(one))]
+        return path[models[0] :] if models else path
 
     def _function(self, call: int) -> str:
         return "library code" if call < 0 else self.calls.place(call).function

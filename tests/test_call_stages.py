@@ -48,6 +48,12 @@ def test_the_user_s_code_is_cut_by_order(stack: str, leaf: str) -> None:
     assert label(stack, CALL).leaf == leaf
 
 
+def test_a_pool_s_thread_with_a_model_to_call_does_not_wait_for_work() -> None:
+    worker = "lib/concurrent/futures/thread.py:1:_worker"
+    assert label(worker, CALL).leaf == "queue.waiting for work"
+    assert label(f"{worker} > {MODEL} > lib/torch/f.py:9:linear", CALL).leaf == "compute.model"
+
+
 def test_in_one_line_the_instruction_decides() -> None:
     call = f"serve.py:20.10:serve > {MODEL}"
     assert label("serve.py:20.4:serve > serve.py:1:load", call).stage == "preprocess"

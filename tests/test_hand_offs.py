@@ -75,6 +75,15 @@ def test_a_thread_that_works_on_its_own_helps_nobody() -> None:
     assert "hand-offs" in notes(recording(made)) and "hand-offs" not in notes(recording(POOL))
 
 
+def test_a_thread_that_seldom_keeps_to_silences_does_so_by_chance() -> None:
+    """As one that loads ahead all the time: it fills a silence now and then."""
+    busy = [f"main: {at}-{at + 9} op a | t2: {at + 5}-{at + 12} op c" for at in range(0, 100, 20)]
+    alone = "main: 0-1000 request | main: 0-100 op a | main: 940-1000 op b | t2: 120-920 op c"
+    assert spans(timeline(alone)) == [(120, 920)]
+    begin = alone.replace("main: 0-100 op a", " | ".join([*busy, "main: 99-100 op a"]))
+    assert spans(timeline(begin)) == []
+
+
 @pytest.mark.parametrize(
     ("sign", "known"),
     [
