@@ -14,8 +14,9 @@ from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence
 from infprof.rules.exact_spans import waited_for, without, without_rows
 from tests.build import recording
+from tests.random_programs import Step, random_program
 from tests.rules.judge import evidence_of, verdict_of
-from tests.simulated_machine import Step, random_program, run
+from tests.simulated_machine import run
 from tests.test_replay import varied
 
 LEAVES = ("python",)
@@ -24,7 +25,7 @@ LEAVES = ("python",)
 def blamed_and_true(seed: int, part: float, varies: bool) -> tuple[Evidence, int, int]:
     """Some of a program's host work is to blame: what a replay gives without, and the truth."""
     rng = random.Random(seed)
-    program = random_program(seed, events=False)
+    program = random_program(seed, events=False, threads=False)
     works = [number for number, one in enumerate(program) if one.do == "work"]
     blamed = set(rng.sample(range(len(works)), len(works) // 2))
     gone = {works[number] for number in blamed}

@@ -12,7 +12,8 @@ from infprof.profiler.critical_path import CriticalPaths
 from infprof.profiler.fusing import Chain, fused
 from infprof.profiler.replay import Change
 from tests.build import timeline
-from tests.simulated_machine import Run, Step, random_program, run
+from tests.random_programs import Step, random_program
+from tests.simulated_machine import Run, run
 from tests.test_replay import replay_of, varied
 
 FUSED_NS = 4_000

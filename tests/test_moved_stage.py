@@ -11,7 +11,8 @@ from infprof.profiler.critical_path import CriticalPaths
 from infprof.profiler.intervals import Intervals
 from infprof.profiler.moved_stage import moved_to_device
 from infprof.profiler.replay import Change
-from tests.simulated_machine import Run, Step, random_program, run
+from tests.random_programs import Step, random_program
+from tests.simulated_machine import Run, run
 from tests.test_replay import replay_of, varied
 
 

@@ -12,7 +12,8 @@ from infprof.profiler.critical_path import CriticalPaths
 from infprof.profiler.intervals import Intervals
 from infprof.profiler.pipelining import LEAST_CORES, Pace, Stage, mean_ns, pipelined
 from infprof.profiler.replay import Change, Replay
-from tests.simulated_machine import Run, Step, random_program, run
+from tests.random_programs import Step, random_program
+from tests.simulated_machine import Run, run
 from tests.test_replay import varied
 
 FLOW = 40
@@ -44,7 +45,7 @@ def test_on_cores_enough_as_a_machine_with_two_threads(varies: bool, within: flo
     for seed in range(40):
         rng = random.Random(seed)
         stage = [Step("work", time_ns=rng.randint(20_000, 1_000_000))] * 6
-        rest = random_program(rng.randrange(1000), events=False)
+        rest = random_program(rng.randrange(1000), events=False, threads=False)
         requests = [
             [varied(one, rng) if varies else one for one in (stage, rest)] for _ in range(FLOW)
         ]

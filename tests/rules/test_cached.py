@@ -13,8 +13,9 @@ from infprof.rules.exact_spans import without
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.outlook import outlook
 from tests.build import recording
+from tests.random_programs import Step, random_program
 from tests.rules.judge import evidence_of, verdict_of
-from tests.simulated_machine import Step, random_program, run
+from tests.simulated_machine import run
 from tests.test_replay import varied
 
 SERVED = 50
