@@ -47,7 +47,8 @@ class Change:
     device_ns: Int64Array | None = None
     """New durations of all device work (``DeviceLinks.rows``); ``None``: as they were."""
     host_removed: Intervals = field(default=EMPTY)
-    """Time of the request's thread that falls away, a set."""
+    """Time of the request's threads that falls away, a set: the helpers' where the request went on
+    after them, else its own thread's."""
     waits_removed: frozenset[int] = frozenset()
     """Rows of calls that wait for the device no more."""
     ahead: frozenset[int] = frozenset()
@@ -143,19 +144,14 @@ class Replay:
     def _removed(
         self, removed: Intervals, lane: Int64Array | None
     ) -> Iterator[tuple[slice | Which, Intervals]]:
-        """What each thread loses: where several work at once, that one which the request's own
-        would go on after."""
+        """What each thread loses: helpers while the request's own would go on after one of them,
+        for those that work side by side mostly do the same; else its own."""
         if lane is None:
             yield slice(None), removed
             return
-        for one, spans in self._route.items():
-            yield lane == one, intersect(removed, spans)
-        others = union(joined(list(self._route.values())))
-        yield lane == self._hands.lane, subtract(removed, others)
-
-    @cached_property
-    def _route(self) -> dict[int, Intervals]:
-        return self._hands.route(self._request.end_ns)
+        helped = union(joined(list(self._hands.route(self._request.end_ns).values())))
+        yield lane != self._hands.lane, intersect(removed, helped)
+        yield lane == self._hands.lane, subtract(removed, helped)
 
     @cached_property
     def _unchanged(self) -> tuple[list[list[int]], list[list[int]]]:

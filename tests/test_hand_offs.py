@@ -11,6 +11,7 @@ from infprof.profiler.breakdown import by_critical_path, by_occupancy
 from infprof.profiler.critical_path import CriticalPaths
 from infprof.profiler.hand_offs import HandOffs
 from infprof.profiler.helpers import Helpers
+from infprof.profiler.intervals import intervals
 from infprof.profiler.recording import Recording, Requests
 from infprof.profiler.replay import Change, Replay
 from infprof.profiler.stints import Stints
@@ -124,6 +125,18 @@ def test_of_helpers_side_by_side_the_last_is_blamed() -> None:
     assert found.exposed_ns("preprocess.long") == 790_000
     assert found.exposed_ns("preprocess.short") == 10_000  # until the last was given its work
     assert [one.helps for one in hands(made).waits] == [(0, 1)]
+
+
+def test_helpers_side_by_side_lose_their_time_together() -> None:
+    """Else one that does the same as the other would seem to save nothing."""
+    text = """main: 0-1000 request | main: 0-100 op aten::a | main: 940-1000 op aten::b
+    t2: 120-900 op aten::c | t3: 130-920 op aten::d"""
+    made = timeline(text)
+    paths, (request,) = CriticalPaths(made), made.requests
+    replay = Replay(paths.waits, request, paths.helpers.of(request))
+    without = Change(host_removed=intervals([100_000], [930_000]))
+    # a, b and the 10 us before b are left, and the 10 of c until d was given
+    assert replay.wall_ns(without) == 180_000
 
 
 def test_a_wait_for_a_lock_is_what_the_helper_did_meanwhile() -> None:

@@ -102,8 +102,8 @@ def varied(program: list[Step], rng: random.Random) -> list[Step]:
 
 
 def test_less_work_on_the_host() -> None:
-    """Of two threads that worked at once, a change takes time from the one that the request went on
-    after; here both lose some, which matters where the other becomes the later one."""
+    """Of the request's thread and a helper that work at once, a change takes time from the one that
+    the request went on after; here both lose some, which matters where the other ends last then."""
 
     def shorter(program: list[Step]) -> int:
         return run(with_times(program, lambda one: 0.2 if one.do == "work" else 1.0)).wall_ns
