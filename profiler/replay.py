@@ -112,6 +112,7 @@ class Replay:
         others = bool((steps.work.launch == NONE).any())
         if lane is None or not (self._hands.helps or others):
             return steps
+        # what others launch while a synchronisation waits is not what it waits for
         hands = self._hands if self._hands.helps else HandOffs(lane, (), ())
         return steps_with(self._waits, self._request, hands)
 
