@@ -375,6 +375,12 @@ def test_a_launcher_that_sleeps_is_not_worth_watching(run: Start) -> None:
     assert servers([first, worker]) == [worker]
 
 
+def test_nor_is_one_that_has_loaded_torch_for_its_workers(run: Start) -> None:
+    found = look(python(run, WITH_WORKER.format(work="", first="")).pid)
+    first, worker = (like(one, uses_torch=True) for one in found)
+    assert servers([first, worker]) == [worker] and servers([first]) == [first]
+
+
 def test_a_parent_that_works_is(run: Start) -> None:
     busy = (
         "import threading\nclass Busy(threading.Thread):\n    def run(self):\n        while 1: pass"

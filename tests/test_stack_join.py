@@ -12,6 +12,7 @@ from infprof.profiler.py_spy_trace import PySpyTrace
 from infprof.profiler.session_files import SampledStacks
 from infprof.profiler.stack_join import Joined, join
 from infprof.profiler.stacks import CallsBuilder, Place, State
+from infprof.profiler.thread_state import PATIENT
 
 MS = 1_000_000
 HANDLER = Place("/srv/app.py", "handle", 3)
@@ -59,6 +60,13 @@ def test_a_wait_for_a_lock_is_for_the_interpreter_while_another_thread_runs() ->
     assert state(HANDLER, waits, others=State.RUNNING) == State.GIL
     assert state(HANDLER, waits) == State.RUNNING  # native code locks for itself
     assert state(GUNICORN, waits, others=State.RUNNING) == State.LOCK
+
+
+def test_a_lock_that_is_waited_for_without_end_is_never_the_interpreters() -> None:
+    waits = [(45, PATIENT), (55, PATIENT)]
+    assert state(HANDLER, waits, others=State.RUNNING) == State.LOCK
+    assert state(HANDLER, waits) == State.RUNNING  # as above
+    assert state(GUNICORN, waits) == State.LOCK
 
 
 def test_all_threads_of_a_watched_process_have_a_lane_of_their_own() -> None:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 
+from infprof.profiler.agent.asking import socket_of
 from infprof.profiler.bad_input import BadInput
 from infprof.profiler.outside.command_line import command_line, name_of
 from infprof.profiler.outside.hindrances import hindrance
@@ -51,21 +52,24 @@ def look(pid: int) -> list[Process]:
 
 
 def servers(processes: Sequence[Process], watch_s: float = 0.3) -> list[Process]:
-    """Those worth watching: all that run Python and use torch or a GPU.
+    """Those worth watching: all that run Python and use torch or a GPU; where none does, all that
+    run Python but ``multiprocessing``'s helpers.
 
-    Where none does, all that run Python but ``multiprocessing``'s helpers, and those that only
-    launch: they have other Python processes below them, two threads at most, and are asleep all of
-    ``watch_s`` seconds, for which this then waits. A parent that works while we look stays in.
+    Left out are those that only launch: they have others of these below them, two threads at most
+    besides an agent's, and are asleep all of ``watch_s`` seconds, for which this then waits. A
+    parent that works while we look stays in.
     """
     pythons = [one for one in processes if one.python is not None]
     using = [one for one in pythons if one.uses_torch or one.uses_gpu]
-    if using:
-        return using
-    workers = [one for one in pythons if one.name not in _HELPERS]
+    workers = using or [one for one in pythons if one.name not in _HELPERS]
     above = _ancestors(workers, {one.pid: one.parent for one in processes})
-    small = [one for one in workers if one.pid in above and one.threads <= LAUNCHER_THREADS]
+    small = [one for one in workers if one.pid in above and _own_threads(one) <= LAUNCHER_THREADS]
     launchers = _asleep([one.pid for one in small], watch_s)
     return [one for one in workers if one.pid not in launchers] or pythons
+
+
+def _own_threads(process: Process) -> int:
+    return process.threads - (socket_of(process.pid) is not None)
 
 
 def _must_live(pid: int) -> None:
