@@ -8,7 +8,7 @@ recorded wall; the others keep the least that the machine needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -54,6 +54,8 @@ class Change:
     ahead: frozenset[int] = frozenset()
     """Rows of copies that were made during the request before, as in a steady flow that fetches
     each input ahead. Nothing of this request waits for them; what copies is as busy as before."""
+    removed_on: Mapping[int, Intervals] = field(default_factory=dict)
+    """Time of single threads that falls away, a set for each lane, whatever the others do."""
 
     def and_also(self, other: Change) -> Change:
         """Both. Device work that both make shorter gets the shorter time."""
@@ -63,7 +65,12 @@ class Change:
             union(joined([self.host_removed, other.host_removed])),
             self.waits_removed | other.waits_removed,
             self.ahead | other.ahead,
+            {lane: _both(self, other, lane) for lane in {*self.removed_on, *other.removed_on}},
         )
+
+
+def _both(one: Change, other: Change, lane: int) -> Intervals:
+    return union(joined([change.removed_on.get(lane, EMPTY) for change in (one, other)]))
 
 
 class Replay:
@@ -79,7 +86,7 @@ class Replay:
     def wall_ns(self, change: Change | None = None) -> int:
         """How long the request would take."""
         change = change or Change()
-        clock = self._host_clock(change.host_removed)
+        clock = self._host_clock(change)
         streams = _Streams(self._links.end.tolist(), self._unchanged[0][1])
         times, ahead = self._times(change.device_ns), self._are_ahead(change.ahead)
         work = self._work(clock, times, ahead)
@@ -132,27 +139,31 @@ class Replay:
         found = {begin: chains_of(work, lane, begin, end) for begin, end in pairs}
         return {begin: chains for begin, chains in found.items() if chains is not None}
 
-    def _host_clock(self, removed: Intervals) -> Int64Array:
+    def _host_clock(self, change: Change) -> Int64Array:
         """The host's own work before each of its steps; last a 0, for the steps of others."""
         seen, until, lane = self._steps.host
         until = np.maximum(until, seen)
         gone = np.zeros(len(seen), np.int64)
-        for mine, spans in self._removed(removed, lane):
+        for mine, spans in self._removed(change, lane):
             before = length_before(spans, seen[mine])
             gone[mine] = length_before(spans, until[mine]) - before
         return np.append(np.cumsum(until - seen - gone), 0)
 
     def _removed(
-        self, removed: Intervals, lane: Int64Array | None
+        self, change: Change, lane: Int64Array | None
     ) -> Iterator[tuple[slice | Which, Intervals]]:
-        """What each thread loses: helpers while the request's own would go on after one of them,
-        for those that work side by side mostly do the same; else its own."""
+        """What each thread loses. Of the time that is not of single threads: helpers while the
+        request's own would go on after one of them, for those that work side by side mostly do the
+        same; else its own."""
+        removed, on, own = change.host_removed, change.removed_on, self._request.lane
         if lane is None:
-            yield slice(None), removed
+            mine = on.values() if own is None else [on.get(own, EMPTY)]
+            yield slice(None), union(joined([removed, *mine])) if on else removed
             return
         helped = union(joined(list(self._hands.route(self._request.end_ns).values())))
-        yield lane != self._hands.lane, intersect(removed, helped)
-        yield lane == self._hands.lane, subtract(removed, helped)
+        for one in np.unique(lane).tolist():
+            spans = (subtract if one == self._hands.lane else intersect)(removed, helped)
+            yield lane == one, union(joined([spans, on.get(one, EMPTY)]))
 
     @cached_property
     def _unchanged(self) -> tuple[list[list[int]], list[list[int]]]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from infprof.profiler.critical_path import CriticalPaths
-from infprof.profiler.intervals import Int64Array, clip
+from infprof.profiler.intervals import Int64Array, clip, joined, union
 from infprof.profiler.replay import Change, Replay
 from infprof.profiler.timeline import Request, Rows, Timeline
 
@@ -53,7 +53,7 @@ class WhatIf:
         others = change.device_ns is not None or change.waits_removed or change.ahead
         if others or len(self._requests) <= MOST_REPLAYED:
             return ()
-        gone = change.host_removed
+        gone = union(joined([change.host_removed, *change.removed_on.values()]))
         return [one for one in self._requests if len(clip(gone, one.start_ns, one.end_ns).start)]
 
     def _believed(self, requests: Sequence[Request]) -> list[tuple[Replay, int]]:

@@ -14,7 +14,7 @@ from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence
 from infprof.rules.exact_spans import waited_for, without, without_rows
 from tests.build import recording
-from tests.random_programs import Step, random_program
+from tests.random_programs import Step, random_program, with_times
 from tests.rules.judge import evidence_of, verdict_of
 from tests.simulated_machine import run
 from tests.test_replay import varied
@@ -53,6 +53,18 @@ def test_as_a_machine_without_them(part: float, varies: bool, within: float) -> 
     for seed in range(100):
         _, guess, truth = blamed_and_true(seed, part, varies)
         right += abs(guess - truth) <= within * truth
+    assert right >= 98
+
+
+def test_work_of_helpers_falls_away_on_their_threads() -> None:
+    right = 0
+    for seed in range(100):
+        program = random_program(seed, events=False)
+        evidence = evidence_of(run(program).timeline.recording)
+        guess = predicted(evidence, evidence.timeline.by_kind[Kind.OP], 0.8)
+        left = with_times(program, lambda one: 0.2 if one.do == "work" else 1.0)
+        truth = run(left).wall_ns
+        right += abs(guess - truth) <= 0.02 * truth
     assert right >= 98
 
 

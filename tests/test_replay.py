@@ -34,10 +34,13 @@ def scaled(ran: Run, kernel: float = 1.0, copy: float = 1.0) -> Change:
 
 
 def without_work(ran: Run, part: float) -> Change:
-    """Host ops that take so much less."""
-    rows = ran.timeline.by_kind[Kind.OP]
-    start, end = ran.timeline.events.start_ns[rows], ran.timeline.events.end_ns[rows]
-    return Change(host_removed=Intervals(end - ((end - start) * part).astype(np.int64), end))
+    """Host ops that take so much less, each on its thread."""
+    events, rows = ran.timeline.events, ran.timeline.by_kind[Kind.OP]
+    start, end, lane = (one[rows] for one in (events.start_ns, events.end_ns, events.lane))
+    start = end - ((end - start) * part).astype(np.int64)
+    return Change(
+        removed_on={one: Intervals(start[lane == one], end[lane == one]) for one in set(lane)}
+    )
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -102,14 +105,11 @@ def varied(program: list[Step], rng: random.Random) -> list[Step]:
 
 
 def test_less_work_on_the_host() -> None:
-    """Of the request's thread and a helper that work at once, a change takes time from the one that
-    the request went on after; here both lose some, which matters where the other ends last then."""
-
     def shorter(program: list[Step]) -> int:
         return run(with_times(program, lambda one: 0.2 if one.do == "work" else 1.0)).wall_ns
 
     right = share_right(lambda ran: without_work(ran, 0.8), shorter)
-    assert right >= 0.95
+    assert right >= 0.98
 
 
 def region_of(rng: random.Random, kernel_ns: int) -> list[Step]:
