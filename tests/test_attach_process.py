@@ -18,7 +18,7 @@ import pytest
 
 from infprof.profiler.probes.proc import ProcessTree, stat
 from infprof.profiler.probes.py_spy import find
-from tests.agents import listens
+from tests.agents import listens, open_files
 from tests.metrics_pages import showing, vllm
 from tests.servers.load import Load
 
@@ -88,6 +88,13 @@ def worker(pid: int) -> int:
     return max((found.cpu_s, one) for one, found in seen.items() if found)[1]
 
 
+def status_of(pid: int) -> list[str]:
+    """Its number of threads, its signals, and who traces it."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    watched = ("TracerPid", "Threads", "SigCgt", "SigIgn", "SigBlk")
+    return [line for line in status if line.startswith(watched)]
+
+
 PLANTED = [
     (("threads", "json"), 1, "text-serialization", "write_much (model.py:"),
     (("threads", "pool"), 2, "cpu-image-decode", "decode_picture (model.py:"),
@@ -112,7 +119,10 @@ def test_what_is_planted_is_the_first_finding(
     with server(*words, agent=True) as (process, port), Load(port, clients) as load:
         until(lambda: load.answers > 5)
         outside = snapshot(process.pid, tmp_path / "outside", "--outside")
-        inside = snapshot(worker(process.pid), tmp_path / "inside")
+        serving = worker(process.pid)
+        status = status_of(serving)
+        inside = snapshot(serving, tmp_path / "inside")
+        until(lambda: status_of(serving) == status)  # not even torch leaves a thread
         before = load.answers
         until(lambda: load.answers > before)  # it goes on after us
     for report in (outside, inside):
@@ -157,11 +167,7 @@ def test_a_server_that_has_nothing_to_do_is_not_judged(tmp_path: Path) -> None:
 
 def states_of(pid: int) -> dict[str, object]:
     """What a debugger would leave behind."""
-    status = Path(f"/proc/{pid}/status").read_text().splitlines()
-    watched = ("State", "TracerPid", "Threads", "SigCgt", "SigIgn", "SigBlk")
-    rows = [line for line in status if line.startswith(watched)]
-    files = sorted(os.readlink(f"/proc/{pid}/fd/{one}") for one in os.listdir(f"/proc/{pid}/fd"))
-    return {"status": rows[1:], "files": files}
+    return {"status": status_of(pid), "files": sorted(open_files(pid))}
 
 
 @needs

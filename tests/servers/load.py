@@ -34,7 +34,7 @@ class Load:
                     connection.getresponse().read()
                     with self._lock:
                         self.answers += 1
-            except OSError:
-                time.sleep(0.05)  # not up yet, or gone
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.05)  # not up yet, or gone, perhaps in the midst of an answer
             finally:
                 connection.close()
