@@ -155,7 +155,7 @@ class _Claims:
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._layers = layers(timeline)
-        self._stints = StintClaims(timeline.recording.stints, self._layers)
+        self._stints = StintClaims(timeline, self._layers)
         self.helped = HelpedClaims(self._layers)
         self._host = dict[int | None, list[list[tuple[str, Intervals]]]]()
         self.device = [(one.leaf, union(one.spans)) for one in self._layers if one.lane is None]

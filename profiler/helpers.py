@@ -15,6 +15,7 @@ import numpy.typing as npt
 from infprof.profiler.device_links import DeviceLinks
 from infprof.profiler.events import Kind
 from infprof.profiler.hand_offs import NO_HAND_OFFS, HandOffs, Help
+from infprof.profiler.intervals import intervals
 from infprof.profiler.silences import Silences
 from infprof.profiler.stints import NOBODY, WAITS, WORK, Stints
 from infprof.profiler.timeline import Request, Timeline
@@ -117,5 +118,6 @@ def _between(
     start, end = stints.start_ns[own], stints.end_ns[own]
     found = list(zip(end[:-1].tolist(), start[1:].tolist(), strict=True))
     for begin, stop in zip(start.tolist(), end.tolist(), strict=True):
-        found += silences.within(begin, stop)
+        silent = silences.within(begin, stop)
+        found += [one for one in silent if silences.could_wait(intervals([one[0]], [one[1]]))]
     return sorted(one for one in found if one[1] > one[0])

@@ -35,14 +35,15 @@ FEW = 4
 
 class Silences:
     """Of one thread: all the stretches in which it showed no sign of life, from its first to its
-    last. An op or an API call is one throughout; of ranges, Python calls and requests only the
-    begin and the end are, for it may wait within."""
+    last. An op or an API call is one throughout, and where no tracer saw into models a model's call
+    is; of ranges, Python calls and requests only the begin and the end are, for it may wait
+    within."""
 
     def __init__(self, timeline: Timeline, lane: int) -> None:
         self._timeline, self.lane = timeline, lane
         events, table = timeline.events, timeline.recording.requests
         mine = events.lane == lane
-        busy = union(events.intervals(mine & np.isin(events.kind, (Kind.OP, Kind.CALL))))
+        busy = evidently_at_work(timeline, lane)
         edges = events.intervals(mine & np.isin(events.kind, (Kind.RANGE, Kind.PYTHON)))
         here = table.lane == lane
         moments = np.concatenate([*edges, table.start_ns[here], table.end_ns[here]])
@@ -94,17 +95,29 @@ class Silences:
         """Whether the thread seems to have waited for these helps in a silence."""
         times = np.array([(one.start_ns, one.end_ns) for one in helps], np.int64)
         busy = union(Intervals(times[:, 0], times[:, 1]))
-        if length(busy) < MOSTLY * (self.end[silence] - self.start[silence]):
-            return False
+        fills = length(busy) >= MOSTLY * (self.end[silence] - self.start[silence])
+        return fills and self.could_wait(busy)
+
+    def could_wait(self, spans: Intervals) -> bool:
+        """Whether samples leave it open that the thread waited in this set of time."""
         stacks = self._timeline.recording.stacks
-        state = stacks.state[self._sampled]
-        inside = holds(busy, stacks.time_ns[self._sampled])
-        seen = int(inside.sum())
-        return seen < FEW or bool(np.isin(state[inside], AT_WORK).sum() * 2 <= seen)
+        inside = holds(spans, stacks.time_ns[self._sampled])
+        state, seen = stacks.state[self._sampled][inside], int(inside.sum())
+        return seen < FEW or bool(np.isin(state, AT_WORK).sum() * 2 <= seen)
 
     @cached_property
     def _sampled(self) -> npt.NDArray[np.intp]:
         return np.flatnonzero(self._timeline.recording.stacks.lane == self.lane)
+
+
+def evidently_at_work(timeline: Timeline, lane: int) -> Intervals:
+    """When a thread was in an op or an API call, or in a model's call that no tracer saw into."""
+    events = timeline.events
+    works = (events.lane == lane) & np.isin(events.kind, (Kind.OP, Kind.CALL))
+    if not timeline.sees_inside_models:
+        models = timeline.model_ranges
+        works[models] = events.lane[models] == lane
+    return union(events.intervals(works))
 
 
 def at_work(timeline: Timeline, lane: int) -> Intervals:

@@ -90,6 +90,20 @@ def test_ranges_of_two_requests_may_overlap_as_they_like() -> None:
     assert (a["io.a"], b["io.b"]) == (19, 25)
 
 
+def test_what_a_pool_does_while_the_request_s_own_thread_works_is_hidden() -> None:
+    """As when the next request's picture is decoded beside the model."""
+    made = served(
+        "main: 5-40 op aten::conv | t2: 2-38 range preprocess:decode",
+        (A, 0, 60, 0, ""),
+        (A, 2, 38, 1, ""),
+        requests=((0, 60),),
+    )
+    (a,) = by_occupancy(Timeline(made)).requests
+    decode, conv = a.leaves["preprocess.decode"], a.leaves["compute.cpu"]
+    assert (decode.busy_ns, decode.exposed_ns) == (36 * US, 3 * US)
+    assert conv.exposed_ns == 35 * US
+
+
 def test_work_in_a_pool_belongs_to_the_request_that_waits_for_it() -> None:
     made = served(
         "main: 0-1 range x | t2: 10-20 range compute:model | t3: 10-30 range compute:model",
