@@ -166,7 +166,7 @@ def judge(
     result.stage, result.unattributed = report["verdict"]["stage"], shares.get("unattributed", 0.0)
     compare_shares(result, shares, apart_share(report), truth)
     compare_findings(result, script, report["findings"])
-    if result.stage not in result.expected_stages:
+    if result.stage not in (*result.expected_stages, longest(truth)):
         result.wrong.append(f"stage {result.stage}")
     result.right = not result.wrong
     # What follows has bars of its own and does not make a first answer wrong.
@@ -176,6 +176,15 @@ def judge(
         result.wrong.append(f"{result.off:.0f} points off")
     if result.planted and not (result.function and result.line):
         result.wrong.append(f"does not name the {'line' if result.function else 'function'}")
+
+
+def longest(truth: dict[str, Any] | None) -> str | None:
+    """The stage that took longer than what is planted by the script's own clock, if one did: how
+    long the model takes depends on the machine, and what is planted often does not."""
+    if truth is None or truth["share"] is None or not truth["stages"]:
+        return None
+    stage, share = max(truth["stages"].items(), key=lambda pair: float(pair[1]))
+    return str(stage) if share > truth["share"] else None
 
 
 def apart_share(report: dict[str, Any]) -> float:

@@ -95,11 +95,13 @@ def report(rule: str, stage: str, name: str, severity: str = "high") -> dict[str
     }
 
 
-def judged(given: dict[str, Any], *, cured: bool = False) -> Any:
+def judged(
+    given: dict[str, Any], *, cured: bool = False, truth: dict[str, Any] = TRUTH
+) -> Any:
     """What the judge says of a report on ``normalise_loops``."""
     (script,) = scripts(["normalise_loops"])
     result = expected_of(script, cured, 1)
-    judge(result, script, given, {**TRUTH, "stages": {}} if cured else TRUTH)
+    judge(result, script, given, {**truth, "stages": {}} if cured else truth)
     return result
 
 
@@ -120,6 +122,14 @@ def test_another_rule_another_stage_and_another_line_are_not() -> None:
     assert not judged(report("python-loops", "compute", place())).right
     elsewhere = judged(report("python-loops", "preprocess", "normalise (normalise_loops.py:1)"))
     assert elsewhere.function and not elsewhere.line and elsewhere.wrong
+
+
+def test_where_the_model_takes_longer_than_the_plant_it_comes_first() -> None:
+    """By the script's own clock: on a slow machine it may."""
+    slow = {"share": 0.4, "stages": {"preprocess": 0.4, "compute": 0.6}}
+    assert judged(report("python-loops", "compute", place()), truth=slow).right
+    assert judged(report("python-loops", "preprocess", place()), truth=slow).right
+    assert not judged(report("python-loops", "postprocess", place()), truth=slow).right
 
 
 def test_a_cured_script_must_be_silent() -> None:
