@@ -95,9 +95,7 @@ def report(rule: str, stage: str, name: str, severity: str = "high") -> dict[str
     }
 
 
-def judged(
-    given: dict[str, Any], *, cured: bool = False, truth: dict[str, Any] = TRUTH
-) -> Any:
+def judged(given: dict[str, Any], *, cured: bool = False, truth: dict[str, Any] = TRUTH) -> Any:
     """What the judge says of a report on ``normalise_loops``."""
     (script,) = scripts(["normalise_loops"])
     result = expected_of(script, cured, 1)
