@@ -234,10 +234,12 @@ def test_the_wait_for_the_first_step_is_the_loop_s_queue(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("way", ["to_thread", "run_in_executor"])
 def test_work_in_a_pool_of_threads_belongs_to_the_request(way: str, tmp_path: Path) -> None:
-    pool = ThreadPoolExecutor(max_workers=1)
+    pool, all_given = ThreadPoolExecutor(max_workers=1), threading.Event()
     seen: list[int | None] = []
+    arrived = list[None]()
 
     def work() -> int:
+        all_given.wait()  # else the pool may be done with each before the next one is given to it
         exchange = current()
         seen.append(exchange.number if exchange else None)
         with annotate("pooled", stage="compute"), infprof.request("inner"):
@@ -246,6 +248,9 @@ def test_work_in_a_pool_of_threads_belongs_to_the_request(way: str, tmp_path: Pa
 
     async def app(scope: Any, receive: Any, send: Send) -> None:
         loop = asyncio.get_running_loop()
+        arrived.append(None)
+        if len(arrived) == 5:
+            loop.call_later(0.01, all_given.set)
         if way == "to_thread":
             loop.set_default_executor(pool)
             assert await asyncio.to_thread(work) == 7
