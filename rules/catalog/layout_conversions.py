@@ -26,11 +26,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from infprof.profiler.events import Kind
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving
-from infprof.rules.launch_gaps import faster_kernels_help
-from infprof.rules.model_callers import compute_where
+from infprof.rules.finding import Finding, Fix
+from infprof.rules.needless_kernels import needless_kernels
 
 NEEDS: tuple[Need, ...] = ("device",)
 
@@ -57,21 +55,6 @@ y = model(x)
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Judge the kernels that only convert."""
-    rows = evidence.rows(Kind.KERNEL, lambda name: "yes" if CONVERTS.search(name) else None, "yes")
-    if not len(rows) or not faster_kernels_help(evidence):
-        return
-    time_ns, computing = evidence.exposed_part_ns(rows, "compute"), evidence.exposed_ns("compute")
-    if not time_ns or time_ns < MIN_SHARE_OF_COMPUTE * computing:
-        return
-    change = evidence.shorter((rows, 1.0))
-    yield Finding(
-        title="Keep the convolutions' tensors in channels_last, so that nothing converts them",
-        why=f"{len(rows) / evidence.requests:,.0f} kernels per request only change a tensor's "
-        f"layout, for {time_ns / 1e6:.2f} ms ({100 * evidence.share(time_ns):.0f} % of the wall, "
-        f"{100 * time_ns / computing:.0f} % of the compute).",
-        stage="compute",
-        saving=Saving(0, evidence.saved_ns(time_ns, change), "C", evidence.basis),
-        fix=FIX,
-        where=compute_where(evidence, rows),
-        change=change,
-    )
+    title = "Keep the convolutions' tensors in channels_last, so that nothing converts them"
+    does = "change a tensor's layout"
+    yield from needless_kernels(evidence, CONVERTS, MIN_SHARE_OF_COMPUTE, title, does, FIX)
