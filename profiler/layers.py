@@ -14,6 +14,7 @@ import numpy.typing as npt
 from infprof.profiler import names
 from infprof.profiler.declared import Declared, Layer, declared
 from infprof.profiler.events import Kind
+from infprof.profiler.interpreter_waits import interpreter_waits
 from infprof.profiler.intervals import Intervals, gaps, holds, joined, union
 from infprof.profiler.mixture import Mixture
 from infprof.profiler.sampled_layers import sampled_leaves
@@ -58,6 +59,7 @@ def layers(timeline: Timeline) -> list[Layer]:
         *_reported_overhead(timeline),
         *_calls(timeline),
         _compiling(timeline),
+        *interpreter_waits(timeline),
         *_declared_stages(ranges),
         *_ops(timeline, ranges),
         *_unseen_models(timeline),

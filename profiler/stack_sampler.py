@@ -204,16 +204,19 @@ class StackSampler:
         """Each thread of the program: kernel id, call, state."""
         self._is_outside = False
         found, active = list[tuple[int, int, int]](), 0
-        wanting, patient = list[int](), list[int]()
+        wanting, patient, running = list[int](), list[int](), list[int]()
         for native, file, stack in program_stacks():
             state = self._states.of(native)
-            rests = state in LOCKS and waits_in(file)
+            is_sure = state == LOCK and self._states.know_the_interpreters
+            rests = state in LOCKS and not is_sure and waits_in(file)
             if state in LOCKS and not rests:
                 (wanting if state == LOCK else patient).append(len(found))
             active += state == RUNNING
             call = self.calls.add_stack(stack)
-            works = not rests and not is_ours(file)
-            self._is_outside |= works and not self.calls.in_model(call)
+            is_outside = not rests and not is_ours(file) and not self.calls.in_model(call)
+            self._is_outside |= is_outside
+            if state == RUNNING and is_outside:  # within, it mostly has given the interpreter away
+                running.append(len(found))
             found.append((native, call, LOCK if state == PATIENT else state))
         active += len(wanting)
         if not active and len(patient) == 1:  # it waits for helpers of its own
@@ -222,7 +225,7 @@ class StackSampler:
         self._since_rivals = 0 if active > 1 else self._since_rivals + 1
         if wanting and (contended or active == 1):
             # one of those had the interpreter until we asked for it; one alone waits only for us
-            owner = self._owner([found[place][0] for place in wanting])
+            owner = self._owner([found[place][0] for place in (*wanting, *running)])
             for place in wanting:
                 native, call, _ = found[place]
                 found[place] = native, call, RUNNING if native == owner else GIL

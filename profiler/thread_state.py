@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import platform
 
+from infprof.profiler.runtime_memory import runtime_memory
+
 RUNNING, IO, SLEEP, LOCK, UNKNOWN = 1, 2, 3, 4, 0
 """Values of ``stacks.State``, which loads numpy and so may not be imported here."""
 
 PATIENT = 6
-"""A ``LOCK`` that is waited for without end. It is not the interpreter's, for which a thread asks
-again after some milliseconds. Nobody writes it down."""
+"""A ``LOCK`` that is not the interpreter's: it lies elsewhere, or, where that is not known, it is
+waited for without end, while for the interpreter a thread asks again after some milliseconds.
+Nobody writes it down."""
 
 LOCKS = LOCK, PATIENT
 
@@ -57,9 +60,14 @@ class ThreadStates:
         self._read.restype = ctypes.c_ssize_t
         self._text = ctypes.create_string_buffer(64)
 
+    @property
+    def know_the_interpreters(self) -> bool:
+        """Whether a ``LOCK`` is the interpreter's for sure."""
+        return any(runtime_memory())
+
     def of(self, thread: int) -> int:
         """State of the thread with this kernel id; ``UNKNOWN`` where the kernel does not tell."""
-        return state_in(self._told(thread, b"syscall"))
+        return state_in(self._told(thread, b"syscall"), runtime_memory())
 
     def worked_ns(self, thread: int) -> int:
         """For how long it had a CPU so far; 0 where the kernel does not tell."""
@@ -75,8 +83,9 @@ class ThreadStates:
         return self._text.raw[:size] if size > 0 else b""
 
 
-def state_in(text: bytes) -> int:
-    """What the file's text says: ``running``, or a system call's number and arguments."""
+def state_in(text: bytes, runtime: tuple[int, int] = (0, 0)) -> int:
+    """What the file's text says: ``running``, or a system call's number and arguments. ``runtime``
+    is where that process keeps the interpreter's state, if it is known."""
     words = text.split(None, _TIMEOUT + 1)
     if not words:
         return UNKNOWN
@@ -84,6 +93,12 @@ def state_in(text: bytes) -> int:
         return RUNNING
     if words[0] in _SELECTS and words[1:2] == [b"0x0"]:
         return SLEEP
-    if words[0] == _FUTEX and words[_TIMEOUT : _TIMEOUT + 1] == [b"0x0"]:
+    if words[0] == _FUTEX and _is_patient(words, runtime):
         return PATIENT
     return _STATES.get(words[0], UNKNOWN)
+
+
+def _is_patient(words: list[bytes], runtime: tuple[int, int]) -> bool:
+    if any(runtime) and len(words) > 1:
+        return not runtime[0] <= int(words[1], 16) < runtime[1]
+    return words[_TIMEOUT : _TIMEOUT + 1] == [b"0x0"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from infprof.profiler import stacks, thread_state
+from infprof.profiler.runtime_memory import runtime_memory
 from infprof.profiler.thread_state import (
     IO,
     LOCK,
@@ -93,7 +95,34 @@ def test_a_thread_that_waits_for_a_lock() -> None:
     lock = threading.Lock()
     lock.acquire()
     assert _seen(lock.acquire, lock.release, PATIENT)  # now that thread has it
-    assert _seen(lambda: lock.acquire(timeout=20), lock.release, LOCK)
+    knows = any(runtime_memory())  # whose lock it is; else by its timeout alone
+    assert _seen(lambda: lock.acquire(timeout=20), lock.release, PATIENT if knows else LOCK)
+
+
+def test_a_thread_that_waits_for_the_interpreter() -> None:
+    over = list[bool]()
+
+    def compute() -> None:
+        while not over:
+            pass
+
+    assert _seen(compute, lambda: over.append(True), LOCK)  # we hold it as we look
+
+
+@pytest.mark.skipif(not X86, reason="numbers of x86")
+def test_a_lock_is_the_interpreters_where_it_lies_in_its_memory() -> None:
+    text = b"202 0x7f10 0x189 0x0 %b 0x0 0xffffffff"
+    for timeout in (b"0x0", b"0x7ff8"):
+        assert state_in(text % timeout, (0x7F00, 0x7F20)) == LOCK
+        assert state_in(text % timeout, (0x7F00, 0x7F10)) == PATIENT
+    assert state_in(text % b"0x7ff8") == LOCK
+
+
+def test_where_the_interpreter_keeps_its_state() -> None:
+    start, end = runtime_memory()
+    if sys.platform != "linux" or sys.implementation.name != "cpython":
+        pytest.skip("known of CPython on Linux")
+    assert 0 < end - start < 1 << 24
 
 
 def test_a_thread_that_sleeps() -> None:

@@ -55,7 +55,7 @@ class ASGIMiddleware:
             return
         exchange = self.exchange(scope.get("method"))
         exchange.heard = [] if tells else None
-        in_loop_ns = watch_tasks() if serving() is not None else 0
+        in_loop_ns = self.waited_for_loop() if serving() is not None else 0
         in_front_ns = waited_since(self.options.arrival(header)) - in_loop_ns
         exchange.begin(max(in_front_ns, 0), in_loop_ns)
         try:
@@ -65,6 +65,10 @@ class ASGIMiddleware:
             hide_own_frame(error)
             raise
         exchange.end(failed=False)
+
+    def waited_for_loop(self) -> int:
+        """For how many nanoseconds the event loop has let the request's task wait."""
+        return watch_tasks()
 
 
 class _Headers:

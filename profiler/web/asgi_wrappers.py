@@ -7,6 +7,7 @@ from typing import Any
 
 from infprof.profiler.web.asgi import ASGIMiddleware, Message, Receive, Send
 from infprof.profiler.web.exchange import FoundExchange
+from infprof.profiler.web.kernel_wait import waited_in_kernel
 from infprof.profiler.web.wrappers import Original, counts
 from infprof.profiler.wrapping import hide_own_frame
 
@@ -15,6 +16,12 @@ class Found(ASGIMiddleware):
     """Around an application that nobody wrapped."""
 
     exchange = FoundExchange
+    connection: object = None
+    """The client's, where it is known."""
+
+    def waited_for_loop(self) -> int:
+        """Also while nobody read the request: a loop that is not blocked does so at once."""
+        return max(super().waited_for_loop(), waited_in_kernel(self.connection))
 
 
 def application(original: Original) -> Original:
@@ -37,6 +44,11 @@ def runner(original: Original) -> Original:
 
     @functools.wraps(original)
     async def call(server: Any, app: Any) -> Any:
-        return await original(server, Found(app) if counts() else app)
+        if not counts():
+            return await original(server, app)
+        found = Found(app)
+        transport = getattr(server, "transport", None)
+        found.connection = transport and transport.get_extra_info("socket")
+        return await original(server, found)
 
     return call

@@ -26,7 +26,7 @@ class Exchange(request):
     Unlike a plain one it marks neither NVTX nor torch: theirs must nest in one thread.
     """
 
-    __slots__ = ("heard", "_resumed_ns", "_ready_ns", "_handed_over")
+    __slots__ = ("heard", "_resumed_ns", "_ready_ns", "_woke_ns", "_handed_over")
 
     def __init__(self, method: object) -> None:
         super().__init__(f"HTTP {method}" if method in METHODS else "HTTP")
@@ -35,21 +35,24 @@ class Exchange(request):
         """For a ``Server-Timing``: the ranges so far, as (what, start_ns, end_ns, thread)."""
         self._resumed_ns: int | None = None
         self._ready_ns: int | None = None
+        self._woke_ns: int | None = None
+        """When the thread that begins it turned to it."""
         self._handed_over = 0
 
-    def begin(self, in_front_ns: int = 0, in_loop_ns: int = 0) -> None:
-        """It has waited ``in_front_ns`` before the server, and then for the event loop."""
+    def begin(self, in_front_ns: int = 0, in_loop_ns: int = 0, at_it_ns: int = 0) -> None:
+        """It has waited ``in_front_ns`` before the server and then for the event loop; and then its
+        thread has been at it ``at_it_ns`` already, until it had read the request."""
         self._session, self.thread = serving(), this_thread.id
         if self._session is not None:
             self._session.is_marked |= self.is_marked
             self._phase = self._session.enter_request(self.thread)
         self.is_open = True
         self.enter_context()
-        now = perf_counter_ns()
-        arrived = now - in_loop_ns
+        self._woke_ns = perf_counter_ns() - at_it_ns
+        arrived = self._woke_ns - in_loop_ns
         self._start = arrived - in_front_ns
         self.waited("before the server", self._start, arrived)
-        self.waited("event loop", arrived, now)
+        self.waited("event loop", arrived, self._woke_ns)
 
     def came(self, ago_ns: int) -> None:
         """It reached who stands before the server so long ago, as is known only now."""
@@ -75,8 +78,9 @@ class Exchange(request):
         """The thread that carries it goes on with it; false where it already was at it."""
         if not self.is_open or self._resumed_ns is not None:
             return False
-        self._resumed_ns = now = perf_counter_ns()
-        ready, self._ready_ns = self._ready_ns, None
+        now, woke, ready = perf_counter_ns(), self._woke_ns, self._ready_ns
+        self._resumed_ns = now if woke is None else woke
+        self._woke_ns = self._ready_ns = None
         if ready is not None:
             self.waited("event loop", ready, now)
         return True

@@ -10,11 +10,13 @@ import functools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import perf_counter_ns
 from typing import Any
 
 from infprof.profiler.request import is_open, serving
 from infprof.profiler.web.exchange import Exchange, FoundExchange
 from infprof.profiler.web.hand_over import handing_over
+from infprof.profiler.web.kernel_wait import waited_in_kernel
 from infprof.profiler.web.wsgi import Environ, WSGIMiddleware
 from infprof.profiler.wrapping import hide_own_frame, wrap
 
@@ -81,7 +83,8 @@ def _answers(original: Original) -> Original:
         try:
             if is_open() or not counts():
                 return original(*given, **named)
-            with _exchange(next((one.method for one in given if hasattr(one, "method")), None)):
+            method = next((one.method for one in given if hasattr(one, "method")), None)
+            with _exchange(method, _connection_in(given)):
                 return original(*given, **named)
         except BaseException as error:
             hide_own_frame(error)
@@ -90,16 +93,25 @@ def _answers(original: Original) -> Original:
     return call
 
 
-def _begun(method: object) -> Exchange:
+def _begun(method: object, connection: object, reading_since_ns: int) -> Exchange:
+    """Begin a request; it came before its thread turned to reading it, or meanwhile."""
+    waited = waited_in_kernel(connection)
+    at_it = min(waited, perf_counter_ns() - reading_since_ns)
     exchange = FoundExchange(method)
-    exchange.begin()
+    exchange.begin(waited - at_it, at_it_ns=at_it)
     exchange.resume()
     return exchange
 
 
+def _connection_in(given: tuple[Any, ...]) -> object:
+    """The client's socket, of a method's arguments; one that listens comes before it."""
+    sockets = (getattr(one, "sock", one) for one in reversed(given))
+    return next((one for one in sockets if hasattr(one, "getsockopt")), None)
+
+
 @contextmanager
-def _exchange(method: object) -> Iterator[None]:
-    exchange, failed = _begun(method), True
+def _exchange(method: object, connection: object) -> Iterator[None]:
+    exchange, failed = _begun(method, connection, perf_counter_ns()), True
     try:
         yield
         failed = False
@@ -110,6 +122,8 @@ def _exchange(method: object) -> Iterator[None]:
 class _Read(threading.local):
     will_end = False
     """Whether this thread is within ``handle_one_request``; servers may do without it."""
+    since_ns = 0
+    """When it turned to reading a request."""
     exchange: Exchange | None = None
     """Of the request that it has read and not answered yet."""
 
@@ -124,7 +138,7 @@ def _has_read(original: Original) -> Original:
     def call(handler: Any) -> Any:
         is_sound = original(handler)
         if is_sound and _read.will_end and counts() and not is_open():
-            _read.exchange = _begun(handler.command)
+            _read.exchange = _begun(handler.command, handler.connection, _read.since_ns)
         return is_sound
 
     return call
@@ -133,6 +147,7 @@ def _has_read(original: Original) -> Original:
 @contextmanager
 def _until_answered() -> Iterator[None]:
     _read.will_end = failed = True
+    _read.since_ns = perf_counter_ns()
     try:
         yield
         failed = False
