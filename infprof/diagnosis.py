@@ -30,6 +30,7 @@ def diagnose(recording: Recording, judged: Judging | None = None) -> Report:
     without it the whole catalog is asked.
     """
     judged = judged or Judging()
+    recording = _deployed(recording, judged)
     both = parts(recording)
     if both is not None:
         return _of_engine(*both, judged)
@@ -43,6 +44,14 @@ def diagnose(recording: Recording, judged: Judging | None = None) -> Report:
     plain = None if found is None else Evidence(recording, *found, *facts)
     verdicts = settled(judge(traced, plain, judged.choice), judged.choice)
     return make_report(plain or traced, verdicts, advise(traced, plain), judged.price_per_hour)
+
+
+def _deployed(recording: Recording, judged: Judging) -> Recording:
+    """With what the settings say of how it is deployed, if they do."""
+    if judged.deployment is None:
+        return recording
+    header = recording.header.model_copy(update={"deployment": judged.deployment})
+    return replace(recording, header=header)
 
 
 def _of_requests_and_threads(told: Recording, seen: Recording, judged: Judging) -> Report:

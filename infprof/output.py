@@ -111,10 +111,17 @@ def keep(
 
 
 def explain(recording: Recording, output: Output, judged: Judging | None = None) -> Report:
-    """Diagnose and write both reports. Raises ``OSError``."""
+    """Diagnose and write both reports. Raises ``OSError``.
+
+    What the settings say of the deployment is kept with the recording, which may be read where
+    those settings are not.
+    """
     from infprof.diagnosis import diagnose
     from infprof.reports.formats import render_to
 
+    if judged is not None and judged.deployment is not None:
+        recording.header.deployment = judged.deployment
+        recording.save_header(output.recording)
     report = diagnose(recording, judged)
     render_to(output.folder / "report.json", report)
     render_to(output.html, report)

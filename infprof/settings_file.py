@@ -6,17 +6,20 @@ that a report made in a stranger's folder runs nothing of theirs.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infprof.profiler.bad_input import BadInput
 from infprof.profiler.nearest import no_such
+from infprof.setting_values import above_0, names
+
+if TYPE_CHECKING:
+    from infprof.profiler.deployment import Deployment
 
 OWN, SHARED = "infprof.toml", "pyproject.toml"
 
@@ -33,6 +36,7 @@ class Settings(NamedTuple):
     thresholds: Mapping[str, Mapping[str, object]] = MappingProxyType({})
     """By rule, then by name."""
     price_per_hour: float | None = None
+    deployment: Deployment | None = None
 
 
 def working_folder() -> Path | None:
@@ -94,10 +98,8 @@ def _settings(table: dict[str, Any], file: str) -> Settings:
     return Settings(file, **found)
 
 
-def _names(value: object, place: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise BadInput(f'{place}: must be a list of rules, as in ["pageable-copies"]')
-    return tuple(value)
+def _rules(value: object, place: str) -> tuple[str, ...]:
+    return names(value, place, "rules", "pageable-copies")
 
 
 def _by_rule(value: object, place: str) -> dict[str, dict[str, object]]:
@@ -106,16 +108,16 @@ def _by_rule(value: object, place: str) -> dict[str, dict[str, object]]:
     return value
 
 
-def price(value: object, place: str) -> float:
-    """A price, wherever it is given."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise BadInput(f"{place}: must be a number above 0")
-    return float(value)
+def _deployment(value: object, place: str) -> Deployment:
+    from infprof.deployment_settings import read_deployment  # few have any
+
+    return read_deployment(value, place)
 
 
 _EXAMPLE = "thresholds.pageable-copies"
 _READ: dict[str, Callable[[object, str], object]] = {
-    "ignore": _names,
+    "ignore": _rules,
     "thresholds": _by_rule,
-    "price_per_hour": price,
+    "price_per_hour": above_0,
+    "deployment": _deployment,
 }

@@ -65,6 +65,11 @@ def lookup(name: str, multiprocessors: int | None = None) -> GpuSpec | None:
     return _slice(spec, name.strip(), multiprocessors, int(part["memory_gb"]))
 
 
+def gpu_names() -> tuple[str, ...]:
+    """All that the table has, in lower case and without the vendor; ``lookup`` takes them too."""
+    return tuple(_table())
+
+
 def _plain(name: str) -> str:
     return VENDOR.sub("", name.strip()).lower()
 

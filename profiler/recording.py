@@ -17,9 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from infprof.profiler.bad_input import BadInput as BadInput
 from infprof.profiler.calibration import Calibration as Calibration
+from infprof.profiler.deployment import Deployment as Deployment
 from infprof.profiler.events import NO_EVENTS, Events
 from infprof.profiler.intervals import Int64Array, Intervals
 from infprof.profiler.loads.load import Load as Load
+from infprof.profiler.machine import Cpu as Cpu
+from infprof.profiler.machine import Gpu as Gpu
+from infprof.profiler.machine import Machine as Machine
 from infprof.profiler.phase import Phase as Phase
 from infprof.profiler.serving.served import Served as Served
 from infprof.profiler.stacks import NO_STACKS, Stacks
@@ -43,46 +47,6 @@ class Lane(_Model):
     id: int
     """Native thread id, or stream number."""
     name: str = ""
-
-
-class Gpu(_Model):
-    """One accelerator; unknown fields are ``None``."""
-
-    name: str
-    uuid: str | None = None
-    memory_bytes: int | None = None
-    sm_major: int | None = None
-    sm_minor: int | None = None
-    multiprocessors: int | None = None
-    pcie_generation_max: int | None = None
-    pcie_width_max: int | None = None
-    sm_clock_max_mhz: int | None = None
-    power_limit_w: float | None = None
-    driver: str | None = None
-
-
-class Cpu(_Model):
-    """The host's processor as the profiled process could use it."""
-
-    name: str | None = None
-    logical: int | None = None
-    usable: int | None = None
-    """CPUs in the affinity mask, cut to the cgroup quota."""
-    memory_bytes: int | None = None
-
-
-class Machine(_Model):
-    """Where the recording was made; unknown fields are ``None``."""
-
-    gpus: list[Gpu] = Field(default_factory=list)
-    cpu: Cpu = Field(default_factory=Cpu)
-    os: str | None = None
-    python: str | None = None
-    torch: str | None = None
-    cuda: str | None = None
-    hip: str | None = None
-    calibration: Calibration | None = None
-    """What the machine was measured to do, where somebody had it measured."""
 
 
 class Note(_Model):
@@ -154,6 +118,8 @@ class Header(_Model):
     """What a serving engine told of itself."""
     load: Load | None = None
     """What a load generator measured from outside."""
+    deployment: Deployment | None = None
+    """What its owner says of how it is deployed."""
 
     @property
     def is_of_stretches(self) -> bool:
@@ -273,9 +239,12 @@ class Recording:
         columns.write_stacks(folder, self.stacks)
         if len(self.stints):
             columns.write(folder / "stints.parquet", self.stints)
-        text = self.header.model_dump_json(by_alias=True, indent=1)
-        partial = folder / "recording.json.part"  # the header comes last: it says "complete"
-        partial.write_text(text)
+        self.save_header(folder)  # it comes last: it says "complete"
+
+    def save_header(self, folder: Path) -> None:
+        """Write the header alone into a folder of this recording. Raises ``OSError``."""
+        partial = folder / "recording.json.part"
+        partial.write_text(self.header.model_dump_json(by_alias=True, indent=1))
         os.replace(partial, folder / "recording.json")
 
     @classmethod
