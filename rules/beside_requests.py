@@ -15,7 +15,7 @@ from infprof.rules.engine import judge
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Finding, Saving, Verdict
 
-OF_REQUESTS = {"served", "load"}
+OF_REQUESTS = {"served", "load", "service"}
 """Needs that what was told meets."""
 
 

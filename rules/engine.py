@@ -67,7 +67,7 @@ def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidenc
     missing = next(filter(None, (evidence.lacks(need) for need in needs)), None)
     if missing is not None:
         return Verdict(rule, Outcome.UNKNOWN, missing)
-    if "load" not in needs and (unseen := _unseen(evidence, needs)) is not None:
+    if not {"load", "service"} & set(needs) and (unseen := _unseen(evidence, needs)) is not None:
         return Verdict(rule, Outcome.UNKNOWN, unseen)
     exempt = bool(getattr(module, "ALWAYS_REPORT", False))
     try:

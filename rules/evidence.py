@@ -35,7 +35,10 @@ Need = Literal[
     "stacks",
     "served",
     "load",
+    "service",
 ]
+"""``service`` is always met: the rule judges what is known of all requests together, and how they are
+served, so that it needs none that was seen."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +222,7 @@ class Evidence:
             ),
             "served": (header.served is not None, "no serving engine told anything"),
             "load": (header.load is not None, "no load test was read"),
+            "service": (True, ""),
             "stacks": (
                 bool(self.timeline.samples.of_requests.any()),
                 header.missing.get("stacks", "no stacks were sampled while requests ran"),
