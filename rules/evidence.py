@@ -37,8 +37,8 @@ Need = Literal[
     "load",
     "service",
 ]
-"""``service`` is always met: the rule judges what is known of all requests together, and how they are
-served, so that it needs none that was seen."""
+"""``service`` is always met: the rule judges what is known of all requests together, and how they
+are served, so that it needs none that was seen."""
 
 
 @dataclass(frozen=True)
