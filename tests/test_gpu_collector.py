@@ -12,7 +12,7 @@ import pytest
 from infprof.profiler.collectors import Facts, Target, Unavailable
 from infprof.profiler.collectors.gpu import UNITS, Collector, device_order
 from infprof.profiler.probes.nvml_devices import connect, visible_devices
-from infprof.profiler.probes.nvml_questions import ProcessUtilization
+from infprof.profiler.probes.nvml_processes import Holding, Working
 from tests.fake_nvml import FakeGpu, FakeNvml
 
 ME = os.getpid()
@@ -205,7 +205,8 @@ def test_every_quantity_of_a_device() -> None:
     facts = sampled(FakeNvml(gpu))
     assert values(facts) == {
         "gpu.utilization": 97, "gpu.memory_used": (143_771 << 20) // 2,
-        "gpu.process_memory": 3 << 30, "gpu.process_utilization": 60, "gpu.sm_clock": 1755,
+        "gpu.process_memory": 3 << 30, "gpu.other_processes": 1, "gpu.process_utilization": 60,
+        "gpu.working_processes": 1, "gpu.other_utilization": 20, "gpu.sm_clock": 1755,
         "gpu.memory_clock": 3201, "gpu.power": 688.5, "gpu.temperature": 54,
         "gpu.throttle_reasons": 4, "gpu.pcie_generation": 5, "gpu.pcie_width": 16,
         "gpu.pcie_tx": 371_000, "gpu.pcie_rx": 337_000,
@@ -227,7 +228,7 @@ def test_process_utilization_is_not_repeated() -> None:
     gpu = FakeGpu("GPU-a")
     gpu.samples = [SimpleNamespace(pid=ME, timeStamp=2 * 10**18, smUtil=60)]
     nvml = FakeNvml(gpu)
-    read = ProcessUtilization(nvml, gpu, lambda: (ME,))
+    read = Working(nvml, gpu, lambda: (ME,)).utilization
     assert read() == 60
     with pytest.raises(nvml.NVMLError):  # "not found": nothing new
         read()
@@ -236,9 +237,33 @@ def test_process_utilization_is_not_repeated() -> None:
 def test_another_process_is_not_ours() -> None:
     gpu = FakeGpu("GPU-a", processes=[SimpleNamespace(pid=1, usedGpuMemory=5)])
     facts = sampled(FakeNvml(gpu))
-    assert not {"gpu.process_memory", "gpu.process_utilization"} & values(facts).keys()
+    told = {"gpu.process_memory", "gpu.other_processes", "gpu.process_utilization"}
+    assert not told & values(facts).keys()
     [unknown] = notes(facts, "gpu-unknown")
-    assert "gpu.process_memory, gpu.process_utilization" in unknown and "container" in unknown
+    assert all(name in unknown for name in told) and "container" in unknown
+
+
+def test_of_two_processes_of_ours_both_are_counted_once() -> None:
+    rows = [SimpleNamespace(pid=pid, usedGpuMemory=1 << 30) for pid in (1, 2, 2, 3)]
+    holding = Holding(FakeNvml(gpu := FakeGpu("GPU-a", processes=rows)), gpu, lambda: (1, 2))
+    assert holding.others() is None  # nothing was asked yet
+    assert holding.memory() == 3 << 30 and holding.others() == 1
+    late = 2 * 10**18
+    gpu.samples = [
+        SimpleNamespace(pid=pid, timeStamp=late, smUtil=share)
+        for pid, share in ((1, 30), (2, 40), (3, 10), (4, 5))
+    ]
+    working = Working(FakeNvml(gpu), gpu, lambda: (1, 2))
+    assert (working.utilization(), working.ours(), working.others()) == (70, 2, 15)
+
+
+def test_others_are_not_told_apart_where_ours_is_not_named() -> None:
+    gpu = FakeGpu("GPU-a", processes=[SimpleNamespace(pid=7, usedGpuMemory=5)])
+    gpu.samples = [SimpleNamespace(pid=7, timeStamp=2 * 10**18, smUtil=60)]
+    holding = Holding(FakeNvml(gpu), gpu, lambda: (ME,))
+    working = Working(FakeNvml(gpu), gpu, lambda: (ME,))
+    assert holding.memory() is None and holding.others() is None
+    assert working.utilization() is None and working.ours() is None and working.others() is None
 
 
 def test_what_is_not_supported_is_asked_once_and_said_once() -> None:

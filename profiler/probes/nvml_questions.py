@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from infprof.profiler.probes.nvml_devices import Device, text
+from infprof.profiler.probes.nvml_processes import Holding, Pids, Working
 from infprof.profiler.recording import Gpu
 
 Way = Callable[[], float | None]
-Pids = Callable[[], tuple[int, ...]]
 
 _NEVER = {2, 3, 4, 13, 25, 26}
 """NVML errors that come again each time: bad argument, not supported, no permission, no such
@@ -81,9 +80,13 @@ def quick_questions(nvml: Any, device: Device, pids: Pids) -> dict[str, Question
         "gpu.pcie_width": [lambda: nvml.nvmlDeviceGetCurrPcieLinkWidth(gpu)],
     }
     questions = {name: Question(nvml, *tried) for name, tried in ways.items()}
-    of_process: dict[str, Way] = {
-        "gpu.process_memory": lambda: _process_memory(nvml, part, pids()),
-        "gpu.process_utilization": ProcessUtilization(nvml, part, pids),
+    holding, working = Holding(nvml, part, pids), Working(nvml, part, pids)
+    of_process: dict[str, Way] = {  # the first of each kind asks, the others tell from its answer
+        "gpu.process_memory": holding.memory,
+        "gpu.other_processes": holding.others,
+        "gpu.process_utilization": working.utilization,
+        "gpu.working_processes": working.ours,
+        "gpu.other_utilization": working.others,
     }
     for name, way in of_process.items():
         questions[name] = Question(nvml, way, silence=not_named)
@@ -100,33 +103,6 @@ def pcie_questions(nvml: Any, device: Device) -> dict[str, Question]:
         "gpu.pcie_tx": Question(nvml, lambda: traffic("NVML_PCIE_UTIL_TX_BYTES")),
         "gpu.pcie_rx": Question(nvml, lambda: traffic("NVML_PCIE_UTIL_RX_BYTES")),
     }
-
-
-def _process_memory(nvml: Any, part: Any, pids: tuple[int, ...]) -> float | None:
-    used = [
-        process.usedGpuMemory
-        for process in nvml.nvmlDeviceGetComputeRunningProcesses(part)
-        if process.pid in pids and process.usedGpuMemory is not None
-    ]
-    return sum(used) if used else None
-
-
-class ProcessUtilization:
-    """The share of time that kernels of the target's processes ran, as the driver samples it."""
-
-    def __init__(self, nvml: Any, part: Any, pids: Pids) -> None:
-        self._nvml, self._part, self._pids = nvml, part, pids
-        self._newest_us = time.time_ns() // 1000
-        """The driver dates its samples in epoch microseconds; its history does not concern us."""
-
-    def __call__(self) -> float | None:
-        """In percent, from samples newer than those of the call before; ``None`` without any."""
-        rows = self._nvml.nvmlDeviceGetProcessUtilization(self._part, self._newest_us)
-        filled = [row for row in rows if row.smUtil <= 100]  # some drivers leave rows as garbage
-        self._newest_us = max((row.timeStamp for row in filled), default=self._newest_us)
-        pids = self._pids()
-        shares = {row.pid: row.smUtil for row in filled if row.pid in pids}
-        return sum(shares.values()) if shares else None
 
 
 def describe(nvml: Any, device: Device) -> Gpu:
