@@ -1,7 +1,8 @@
 """Findings that make others wrong: those are withheld, or believed less (CATALOGUE 1.11).
 
 A rule says so itself. ``NOT_WHILE`` names the rules that, while they find something, make its own
-findings wrong, each with the reason. ``DOUBTS_OTHERS = True`` is for rules about the measurement.
+findings wrong, each with the reason; ``ANY_OTHER`` stands for all of them. ``DOUBTS_OTHERS = True``
+is for rules about the measurement.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from types import ModuleType
 
 from infprof.rules.choice import Choice, catalog
 from infprof.rules.finding import LESS_SURE, Outcome, Verdict
+
+ANY_OTHER = "*"
 
 
 def settled(verdicts: list[Verdict], choice: Choice | None = None) -> list[Verdict]:
@@ -33,8 +36,9 @@ def _unless_blocked(verdict: Verdict, rule: ModuleType, found: set[str]) -> Verd
     if verdict.outcome is not Outcome.FOUND or not isinstance(blockers, dict):
         return verdict
     for blocker, why in blockers.items():
-        if blocker in found:
-            return Verdict(verdict.rule, Outcome.UNKNOWN, f"{blocker} comes first: {why}")
+        open_ = found - {verdict.rule} if blocker == ANY_OTHER else found & {blocker}
+        if open_:
+            return Verdict(verdict.rule, Outcome.UNKNOWN, f"{min(open_)} comes first: {why}")
     return verdict
 
 
