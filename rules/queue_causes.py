@@ -13,6 +13,7 @@ from statistics import fmean
 
 from infprof.profiler.serving.ratios import at_once, executed_batch, generates
 from infprof.profiler.serving.served import Served
+from infprof.rules.batching_windows import SMALL_BATCH, window_ns
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Unknown
 
@@ -30,9 +31,6 @@ FULL_SHARE = 0.9
 
 MORE_ROOM = 2.0
 """An FP8 cache holds twice the tokens of a 16-bit one, and so does twice the memory."""
-
-SMALL_BATCH = 1.5
-"""Inferences in one run of the model: with fewer, most runs make a single one."""
 
 BATCHABLE = 3.0
 """Requests there at once (Little's law): with fewer there is little to batch."""
@@ -123,7 +121,7 @@ def unbatched_ns(evidence: Evidence) -> int:
 
 def explained_ns(evidence: Evidence) -> int:
     """The part of the queue that other findings promise."""
-    return max(_known(cause, evidence) for cause in (admission_ns, full_cache_ns, unbatched_ns))
+    return max(_known(cause, evidence) for cause in CAUSES)
 
 
 def with_more_running_ns(evidence: Evidence, times: float) -> int:
@@ -153,6 +151,10 @@ def _kv_use_when_waiting(evidence: Evidence) -> float | None:
     if found.kv_use is None:
         raise Unknown("the engine's metrics do not tell how full its KV cache is")
     return found.kv_use
+
+
+CAUSES = (admission_ns, full_cache_ns, unbatched_ns, window_ns)
+"""Those that rules of their own look for."""
 
 
 def _known(cause: Callable[[Evidence], int], evidence: Evidence) -> int:

@@ -4,7 +4,8 @@ What it looks for:
 A serving engine whose own metrics say that three tenths or more of a request's time pass before it
 is worked on. Engines that do not time the queue tell how many requests wait and how many run: by
 Little's law the first are the same part of all there as their waiting is of a request's time. What
-`admission-limit`, `kv-cache-pressure` or `missing-dynamic-batching` explains is left to them.
+`admission-limit`, `kv-cache-pressure`, `missing-dynamic-batching` or `overlong-batching-window`
+explains is left to them.
 
 Why it costs time:
 With one server that is busy nine tenths of the time a request waits 4.5 times as long as it is
