@@ -73,6 +73,14 @@ def thrown_away_share(served: Served) -> float | None:
     return None if kept is None or not checked else _share(1 - kept / checked)
 
 
+def checked_at_once(served: Served) -> float | None:
+    """How many tokens one step computes for a request: the drafted ones, and the model's own."""
+    drafted, drafts = (served.counts.get(one) for one in ("drafted_tokens", "drafts"))
+    if drafted is not None and drafts:
+        return 1 + drafted / drafts
+    return _mean(served, "checked_length")
+
+
 def kv_tokens(served: Served) -> int | None:
     """How many tokens the KV cache has room for."""
     told = served.gauges.get("kv_tokens")

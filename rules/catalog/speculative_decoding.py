@@ -1,8 +1,10 @@
-"""Speculative decoding drafts tokens of which the model throws most away.
+"""Speculative decoding drafts tokens that the model throws away while others wait for its time.
 
 What it looks for:
 A serving engine with speculative decoding whose model keeps less than four tenths of what was
-drafted. Of an engine without it nothing is said: what it would keep, only a trial tells.
+drafted. Or, where its GPU is known, one that works on so many requests at once that arithmetic
+limits the check of their drafts. Of an engine without it nothing is said: what it would keep, only
+a trial tells.
 
 Why it costs time:
 The model checks all drafted tokens in one step, and keeps those up to the first that is wrong. With
@@ -23,8 +25,10 @@ Catalogue: IP-LLM-005
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import fmean
 
-from infprof.profiler.serving.ratios import accepted_share, thrown_away_share
+from infprof.profiler.peaks import peaks_of
+from infprof.profiler.serving.ratios import accepted_share, checked_at_once, thrown_away_share
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
 from infprof.rules.queue_causes import told
@@ -53,9 +57,12 @@ python -m sglang.launch_server --model-path MODEL --speculative-algorithm EAGLE3
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
-    """Judge what the model keeps of its drafts."""
+    """Judge what the model keeps of its drafts, and whether it has time for them."""
     kept = accepted_share(told(evidence))
-    if kept is None or kept >= FEW_KEPT_SHARE:
+    if kept is None:
+        return
+    crowd = _crowd(evidence)
+    if kept >= FEW_KEPT_SHARE and crowd is None:
         return
     wasted, decode = thrown_away_share(told(evidence)), evidence.exposed_ns("compute.decode")
     if wasted is None or not decode:
@@ -66,9 +73,30 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         title="Draft fewer tokens, or stop speculating",
         why=f"The model keeps {100 * kept:.0f} % of the drafted tokens. Of all that it works on "
-        f"in decoding, {100 * wasted:.0f} % are thrown away: in a batch so large that each token "
-        f"counts, that part of the {decode / 1e9:.2f} s of decoding in a request.",
+        f"in decoding, {100 * wasted:.0f} % are thrown away. "
+        + (crowd or "In a batch so large that each token counts, that is")
+        + f" up to that part of the {decode / 1e9:.2f} s of decoding in a request.",
         stage="compute",
         saving=Saving(0, round(decode * wasted), "C"),
         fix=FIX,
+    )
+
+
+def _crowd(evidence: Evidence) -> str | None:
+    """What says that arithmetic limits the steps; ``None`` where memory does, or it is not known.
+
+    A weight of 16 bits is two bytes, which are read once a step, and two operations for each token:
+    so a step has as many operations a byte as it has tokens. Workers share the requests at best.
+    """
+    served, peaks = told(evidence), peaks_of(evidence.header.machine, on_gpu=True)
+    tokens, running = checked_at_once(served), served.gauges.get("running")
+    ridge = None if peaks is None else peaks.ridge("bf16")
+    if tokens is None or not running or ridge is None or peaks is None:
+        return None
+    at_once = tokens * fmean(running) / len(evidence.header.machine.gpus)
+    if at_once < ridge:
+        return None
+    return (
+        f"A step checks {at_once:,.0f} tokens, and from {ridge:,.0f} on arithmetic limits this GPU "
+        f"({peaks.device}), not memory: that costs"
     )

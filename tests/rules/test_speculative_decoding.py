@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from infprof.rules.finding import Outcome
+from infprof.profiler.importers.metrics_page import recording_of
+from infprof.rules.finding import Outcome, Verdict
 from tests import engine_pages
+from tests.build import A100
 from tests.metrics_pages import values, vllm
+from tests.rules.judge import verdict_of
 from tests.rules.watched import verdict_on, without
 
 RULE = "speculative-decoding"
@@ -32,6 +35,24 @@ def test_without_the_number_of_drafts_the_ceiling_is_higher() -> None:
 
 def test_drafts_that_are_kept() -> None:
     assert verdict_on(RULE, page(40)).outcome is Outcome.CLEAR
+
+
+def crowded(running: int, gpus: int = 1) -> Verdict:
+    """Of a hundred tokens, four at a time, 80 are kept."""
+    text = page(80).replace(
+        'num_requests_running{model_name="m"} 8', f"num_requests_running {running}"
+    )
+    made = recording_of("host", [text])
+    made.header.machine.gpus = [A100] * gpus
+    return verdict_of(RULE, made)
+
+
+def test_where_arithmetic_limits_a_step_checks_are_not_free() -> None:
+    (finding,) = crowded(running=40).findings
+    assert "checks 200 tokens, and from 153 on arithmetic limits this GPU" in finding.why
+    assert finding.saving.high_ns == 228_000_000  # 20 of 125, of 1.425 s
+    assert crowded(running=30).outcome is Outcome.CLEAR
+    assert crowded(running=40, gpus=2).outcome is Outcome.CLEAR
 
 
 def test_a_wide_tree_is_no_waste_of_drafts() -> None:
