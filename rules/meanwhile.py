@@ -17,7 +17,14 @@ interpreter for 5 ms (``sys.getswitchinterval``), and looks are farther apart th
 
 def running_meanwhile(evidence: Evidence, mask: Mask) -> tuple[Rows, Rows]:
     """Pairs of samples: a chosen one, and one of another thread that ran at the time."""
-    samples, state = evidence.timeline.samples, evidence.timeline.samples.stacks.state
+    first, second = others_meanwhile(evidence, mask)
+    runs = evidence.timeline.samples.stacks.state[second] == State.RUNNING
+    return first[runs], second[runs]
+
+
+def others_meanwhile(evidence: Evidence, mask: Mask) -> tuple[Rows, Rows]:
+    """Pairs of samples: a chosen one, and one of another thread at the time, whatever it did."""
+    samples = evidence.timeline.samples
     chosen, process = np.flatnonzero(mask), _processes(evidence)
     firsts, seconds = [chosen[:0]], [chosen[:0]]
     for lane in np.unique(samples.lane):
@@ -26,9 +33,8 @@ def running_meanwhile(evidence: Evidence, mask: Mask) -> tuple[Rows, Rows]:
         asked = asked[process[samples.lane[asked]] == process[lane]]
         near = theirs[_nearest(samples.time_ns[theirs], samples.time_ns[asked])]
         close = np.abs(samples.time_ns[near] - samples.time_ns[asked]) <= SAME_LOOK_NS
-        runs = close & (state[near] == State.RUNNING)
-        firsts.append(asked[runs])
-        seconds.append(near[runs])
+        firsts.append(asked[close])
+        seconds.append(near[close])
     return np.concatenate(firsts), np.concatenate(seconds)
 
 
