@@ -40,6 +40,7 @@ SETUPS = (
     Setup(
         "an ONNX Runtime session",
         re.compile(r"onnxruntime/.*: (InferenceSession\.)?(__init__|_create_inference_session)$"),
+        "import onnxruntime\n\n"
         'session = onnxruntime.InferenceSession("model.onnx")  # its run() may be shared',
         is_model=True,
     ),
@@ -49,6 +50,7 @@ SETUPS = (
             r"transformers/(tokenization_|processing_|image_processing_|feature_extraction_"
             r"|models/auto/(tok|proc|image|feat)).*: (\w+\.)*(_?from_pretrained|__init__)$"
         ),
+        "from transformers import AutoTokenizer\n\n"
         'tokenizer = AutoTokenizer.from_pretrained("name")',
     ),
     Setup(
@@ -80,6 +82,7 @@ SETUPS = (
             r"|pool\.py.*: (\w+\.)?(__init__|_repopulate)"
             r"|process\.py.*: (\w+\.)?start$|context\.py.*: (\w+\.)?(Pool|Manager)$)"
         ),
+        "from concurrent.futures import ThreadPoolExecutor\n\n"
         "pool = ThreadPoolExecutor(max_workers=4)",
     ),
     Setup(
@@ -94,7 +97,7 @@ SETUPS = (
             r"|sqlalchemy/.*: create_engine$|(^|/)grpc/.*: (in)?secure_channel$"
             r"|(^|/)openai/_.*client\.py.*: (\w+\.)?__init__$"
         ),
-        "client = requests.Session()  # keeps its connections open",
+        "import requests\n\nclient = requests.Session()  # keeps its connections open",
     ),
     Setup(
         "a TLS context",
@@ -104,16 +107,18 @@ SETUPS = (
             r"|urllib3/util/ssl_\.py.*: create_urllib3_context$"
             r"|httpx/_config\.py.*: \w*ssl_context\w*$"
         ),
-        "context = ssl.create_default_context()  # hand it to every client",
+        "import ssl\n\ncontext = ssl.create_default_context()  # hand it to every client",
     ),
     Setup(
         "a regular expression",
         re.compile(r"(^|/)(re/_(compiler|parser)|sre_(compile|parse))\.py"),
+        "import re\n\n"
         'pattern = re.compile(r"\\d+")  # re keeps the last few hundred, built from equal text',
     ),
     Setup(
         "a deep copy",
         re.compile(r"(^|/)copy\.py.*: (deepcopy|_deepcopy_\w+|_reconstruct)$"),
+        "from types import MappingProxyType\n\n"
         "settings = MappingProxyType(load_settings())  # read-only: no copy needed",
     ),
 )

@@ -13,9 +13,8 @@ the work. Decoded on a GPU, at least the way of its pixels through the GPU's mem
 
 How to fix it:
 Decode only the pixels you need: PIL ``draft()`` before a large downscale, smaller uploads. On a
-GPU host decode there: ``torchvision.io.decode_jpeg(..., device="cuda")`` (torchvision below 0.29),
-TorchCodec from then on and for video, nvImageCodec or DALI for whole pipelines. Without a GPU
-spread decoding over processes, so that it overlaps the model.
+GPU host decode there: TorchCodec for images and video, nvImageCodec or DALI for whole pipelines.
+Without a GPU spread decoding over processes, so that it overlaps the model.
 
 When to ignore it:
 Inputs arrive one at a time and the decoder already reads at the needed size: then decoding is the
@@ -82,16 +81,15 @@ FIX_GPU = Fix(
     text="Decode on the GPU, a whole batch at a time, and send the compressed bytes.",
     code="""\
 import torch
-from torchvision.io import decode_jpeg  # torchvision < 0.29; then TorchCodec
+from torchcodec.decoders import decode_jpeg  # from TorchCodec 0.16
 
 def load(batch: list[bytes]) -> list[torch.Tensor]:
-    data = [torch.frombuffer(bytearray(one), dtype=torch.uint8) for one in batch]
-    return decode_jpeg(data, device="cuda")
+    return decode_jpeg(batch, device="cuda")  # the whole batch in one call of nvJPEG
 """,
     risk="Pixels differ by 1 to 3 levels from libjpeg's; decoders take some GPU memory and time.",
     references=(
-        "https://docs.pytorch.org/vision/stable/generated/torchvision.io.decode_jpeg.html",
-        "https://github.com/meta-pytorch/torchcodec",
+        "https://github.com/meta-pytorch/torchcodec/releases/tag/v0.16.0",
+        "https://docs.pytorch.org/vision/0.29/io.html",
         "https://docs.nvidia.com/deeplearning/dali/user-guide/docs/",
     ),
 )

@@ -48,6 +48,9 @@ MIN_SHARE_OF_COMPUTE = 0.10
 FIX = Fix(
     text="Serve in 16 bits if that fits, else with kernels that read packed weights themselves.",
     code="""\
+import torch
+from transformers import AutoModelForCausalLM
+
 model = AutoModelForCausalLM.from_pretrained(NAME, dtype=torch.bfloat16, device_map="cuda")
 # or, where that does not fit, a checkpoint in 4 bits on Marlin-class kernels, or 8-bit floats:
 #   vllm serve NAME-AWQ

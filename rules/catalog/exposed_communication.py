@@ -40,9 +40,10 @@ FIX = Fix(
     text="Use the smallest tensor parallelism that holds the model, and replicas for throughput.",
     code="""\
 # vLLM, four GPUs: one model over two of them, twice, instead of once over four
-#   vllm serve MODEL --tensor-parallel-size 2 --data-parallel-size 2
-# which GPUs have NVLink between them:
-#   nvidia-smi topo -m
+vllm serve MODEL --tensor-parallel-size 2 --data-parallel-size 2
+
+# which GPUs have NVLink between them
+nvidia-smi topo -m
 """,
     risk="Fewer GPUs per replica leave less memory for the KV cache and may make one request "
     "slower: measure both at the load that you serve.",

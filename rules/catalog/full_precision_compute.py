@@ -190,6 +190,16 @@ def _has_double(shapes: str) -> bool:
     return "double" in tensor_types(shapes)
 
 
+ALLOW_TF32 = """\
+torch.set_float32_matmul_precision("high")   # TF32: one line, try it first
+"""
+
+CAST = """\
+model = model.to(torch.{half}).eval()   # once, at load time, not per request
+y = model(x.to("cuda", torch.{half})).float()
+"""
+
+
 def _title(gain: Gain) -> str:
     half = {"bf16": "bfloat16", "fp16": "float16"}[gain.half]
     steps = f"TF32 or {half}" if gain.tf32 else half
@@ -198,13 +208,10 @@ def _title(gain: Gain) -> str:
 
 def _fix(gain: Gain) -> Fix:
     half = {"bf16": "bfloat16", "fp16": "float16"}[gain.half]
-    first = 'torch.set_float32_matmul_precision("high")   # TF32: one line, try it first\n'
     return Fix(
         text=f"{'Allow TF32; then cast' if gain.tf32 else 'Cast'} the model to {half} once, at "
         "load time, and compare outputs. FP8 or INT8 (torchao) only after that.",
-        code=(first if gain.tf32 else "")
-        + f"model = model.to(torch.{half}).eval()   # once, at load time, not per request\n"
-        + f'y = model(x.to("cuda", torch.{half})).float()\n',
+        code=(ALLOW_TF32 if gain.tf32 else "") + CAST.format(half=half),
         risk="TF32 keeps 10 bits of mantissa, bfloat16 7. "
         + ("float16 overflows beyond 65504. " if gain.half == "fp16" else "")
         + "Keep sums, norms and softmax over long axes in float32; compare outputs on real inputs.",

@@ -77,9 +77,11 @@ import os
 import torch
 import uvicorn
 
-workers = 2
-torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // workers))
-uvicorn.run("serve:app", workers=workers)
+WORKERS = 2
+torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // WORKERS))  # in each worker as well
+
+if __name__ == "__main__":  # the workers import this file, and must not start workers themselves
+    uvicorn.run("serve:app", workers=WORKERS)
 """,
     risk="Each process holds a copy of the model; on a GPU each has a context of its own too.",
     references=(

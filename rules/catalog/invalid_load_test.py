@@ -43,8 +43,9 @@ NO_SAVING = Saving(0, 0, "C", "none")
 
 SEND_OPENLY = """\
 # k6: 50 requests a second, whatever the server does
-scenarios: { open: { executor: "constant-arrival-rate", rate: 50, timeUnit: "1s",
-                     duration: "2m", preAllocatedVUs: 200, maxVUs: 2000 } }
+export const options = { scenarios: { open: {
+    executor: "constant-arrival-rate", rate: 50, timeUnit: "1s", duration: "2m",
+    preAllocatedVUs: 200, maxVUs: 2000 } } };
 
 echo "POST http://host/predict" | vegeta attack -rate=50 -duration=2m | vegeta report -type=json
 ghz --async --rps 50 --duration 2m --call package.Service/Method host:port

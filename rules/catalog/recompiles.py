@@ -54,7 +54,8 @@ with torch.inference_mode():
 torch.compiler.set_stance("fail_on_recompile")   # or "eager_on_recompile"
 """,
     risk="Code for dynamic sizes may be some per cent slower than code for one size. Padding needs "
-    "masks, so that outputs stay the same.",
+    "masks, so that outputs stay the same. Prepare with inputs made as the served ones are: guards "
+    "tell a tensor made inside of inference_mode from one made outside.",
     references=(
         "https://docs.pytorch.org/docs/stable/generated/torch.compiler.set_stance.html",
         "https://docs.pytorch.org/docs/stable/user_guide/torch_compiler/"

@@ -1,0 +1,3 @@
+"""A model by name."""
+
+NAME = "hf-internal-testing/tiny-random-LlamaForCausalLM"

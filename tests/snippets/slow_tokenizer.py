@@ -1,0 +1,3 @@
+"""A tokenizer by name."""
+
+name = "bert-base-uncased"
