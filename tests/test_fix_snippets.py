@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from shutil import which
 from types import ModuleType
 
 import pytest
@@ -47,6 +48,8 @@ def test_it_runs_and_does_what_it_says(snippet: Snippet, tmp_path: Path) -> None
     assert unknown_names(tree) == []
     if missing := not_installed(tree):
         pytest.skip(f"not installed: {', '.join(missing)}")
+    if "torch.compile(" in snippet.code and not (which("c++") or which("g++")):
+        pytest.skip("torch.compile needs a C++ compiler on a CPU")
     if hasattr(own, "NEEDS_GPU") and not torch.cuda.is_available():
         pytest.skip(f"needs a GPU: {own.NEEDS_GPU}")
     for name, text in getattr(own, "FILES", {}).items():
