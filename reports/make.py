@@ -21,9 +21,9 @@ from infprof.reports.request_paths import request_paths
 from infprof.reports.roofline_rows import Reached, reached
 from infprof.reports.sentence import sentence
 from infprof.rules.advice import Advice
-from infprof.rules.engine import ranked
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Finding, Outcome, Verdict
+from infprof.rules.ranking import ranked
 from infprof.rules.repeats import repeats
 
 Severity = Literal["high", "medium", "low", "info"]

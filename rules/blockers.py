@@ -17,7 +17,7 @@ ANY_OTHER = "*"
 
 
 def settled(verdicts: list[Verdict], choice: Choice | None = None) -> list[Verdict]:
-    """The verdicts, seen together."""
+    """The verdicts, seen together, each with what its rule says of itself."""
     rules = (choice or Choice(catalog())).rules
     found = {one.rule for one in verdicts if one.outcome is Outcome.FOUND}
     kept = [_unless_blocked(one, rules[one.rule], found) for one in verdicts]
@@ -26,6 +26,7 @@ def settled(verdicts: list[Verdict], choice: Choice | None = None) -> list[Verdi
         replace(
             _less_sure(one) if doubted_by - {one.rule} else one,
             doubts_others=one.rule in doubted_by,
+            step=getattr(rules[one.rule], "STEP", None),
         )
         for one in kept
     ]

@@ -1,4 +1,4 @@
-"""The engine: ask every rule of the catalog, never let one fail the others, rank what they say.
+"""The engine: ask every rule of the catalog, and never let one fail the others.
 
 A rule is a module: its docstring (four parts), ``NEEDS`` (what it cannot judge without) and
 ``check(evidence)``, which yields findings, or raises ``Unknown``. ``ALWAYS_REPORT = True`` exempts
@@ -39,21 +39,6 @@ def judge(
         uses_tracer = getattr(module, "USES_TRACER", True)
         verdicts.append(_judge_one(rule, module, traced if uses_tracer else plain, plain))
     return verdicts
-
-
-def ranked(verdicts: list[Verdict]) -> list[tuple[str, Finding]]:
-    """All findings as (rule id, finding): what doubts the others, then the largest saving first.
-
-    An interval counts by its middle, so that a ceiling without a floor does not outrank a saving
-    that is known well.
-    """
-    found = [(verdict, finding) for verdict in verdicts for finding in verdict.findings]
-    found.sort(key=lambda one: (not one[0].doubts_others, -_twice_the_middle(one[1]), one[0].rule))
-    return [(verdict.rule, finding) for verdict, finding in found]
-
-
-def _twice_the_middle(finding: Finding) -> int:
-    return finding.saving.low_ns + finding.saving.high_ns
 
 
 def _judge_one(rule: str, module: ModuleType, evidence: Evidence, plain: Evidence) -> Verdict:

@@ -11,6 +11,10 @@ from infprof.profiler.replay import Change
 Confidence = Literal["A", "B", "C"]
 """A: durations re-used, about 10 %. B: scaled by a hardware model, about 25 %. C: a ceiling."""
 
+Step = Literal["pipeline", "batching", "precision", "model"]
+"""What a fix changes. In this order each is cheaper to try than the next, and changes what the next
+is worth: only a fed GPU profits from batches, and only a batch shows which precision limits."""
+
 LESS_SURE: dict[Confidence, Confidence] = {"A": "B", "B": "C", "C": "C"}
 """What is left of a confidence that something lowers by a step."""
 
@@ -92,3 +96,5 @@ class Verdict:
     findings: tuple[Finding, ...] = field(default_factory=tuple)
     doubts_others: bool = False
     """It is about the measurement, and comes before all that the measurement shows."""
+    step: Step | None = None
+    """Of its fixes; ``None``: the model's where a finding is about compute, else the pipeline's."""

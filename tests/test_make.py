@@ -172,8 +172,8 @@ def test_only_warm_up_is_said_to_be_only_warm_up() -> None:
 
 
 def test_an_interval_ranks_by_its_middle() -> None:
-    from infprof.rules.engine import ranked
     from infprof.rules.finding import Finding, Fix, Outcome, Saving, Verdict
+    from infprof.rules.ranking import ranked
 
     def found(rule: str, low: int, high: int) -> Verdict:
         finding = Finding(rule, "", "compute", Saving(low, high), Fix("", "", ""))

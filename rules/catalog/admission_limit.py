@@ -30,10 +30,12 @@ from collections.abc import Iterator
 from infprof.profiler.serving.ratios import generates
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving
+from infprof.rules.finding import Finding, Fix, Saving, Step
 from infprof.rules.queue_causes import FULL_SHARE, admission_ns, backlog, queue_ns, told
 
 NEEDS: tuple[Need, ...] = ("served",)
+STEP: Step = "batching"
+NOT_WHILE = {"kv-cache-pressure": "the cache is too small already for the requests that are let in"}
 
 FIX = Fix(
     text="Let more requests into a step, until the KV cache is nine tenths full.",

@@ -31,13 +31,14 @@ from infprof.profiler.events import Kind
 from infprof.profiler.nesting import innermost_at
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving
+from infprof.rules.finding import Finding, Fix, Saving, Step
 from infprof.rules.layer_ops import layer_ops, layer_rows
 from infprof.rules.model_callers import compute_where
 from infprof.rules.op_inputs import Shape, inputs_of
 from infprof.rules.op_kernels import cost_of
 
 NEEDS: tuple[Need, ...] = ("ops", "shapes")
+STEP: Step = "precision"
 
 MIN_WEIGHTS = 2
 """A single cast in each request may be a layer that is kept in float32 on purpose."""

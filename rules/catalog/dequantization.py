@@ -29,10 +29,11 @@ import re
 from collections.abc import Iterator
 
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix
+from infprof.rules.finding import Finding, Fix, Step
 from infprof.rules.needless_kernels import needless_kernels
 
 NEEDS: tuple[Need, ...] = ("device",)
+STEP: Step = "precision"
 
 UNPACKS = re.compile(
     r"kDequantize|kdequant_mm_int32|kInt8VectorQuant|kDoubleRowColQuant|kgetColRowStats"

@@ -37,12 +37,13 @@ from infprof.profiler.gpu_table import lookup
 from infprof.profiler.timeline import Rows
 from infprof.rules.dense_kernels import dense_kernels, tensor_types
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Confidence, Finding, Fix, Saving, Unknown
+from infprof.rules.finding import Confidence, Finding, Fix, Saving, Step, Unknown
 from infprof.rules.launch_gaps import faster_kernels_help
 from infprof.rules.model_callers import compute_where
 from infprof.rules.processor import ran_on_gpu
 
 NEEDS: tuple[Need, ...] = ()
+STEP: Step = "precision"
 
 MIN_SHARE_OF_COMPUTE = 0.15
 """Full-precision kernels below this share of the GPU's exposed compute are a head or a norm that

@@ -35,12 +35,13 @@ import numpy as np
 from infprof.profiler.events import Kind
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving, Unknown
+from infprof.rules.finding import Finding, Fix, Saving, Step, Unknown
 from infprof.rules.host_load import mean_load, served_at_once, torch_threads, usable_cores
 from infprof.rules.model_callers import compute_where
 from infprof.rules.processor import ran_on_gpu
 
 NEEDS: tuple[Need, ...] = ("requests", "ops", "host_samples")
+STEP: Step = "pipeline"
 
 COMPUTE_SHARE = 0.5
 """Less of the wall in compute, and the threads of torch are not what limits the request."""

@@ -36,17 +36,19 @@ from infprof.profiler.events import Kind
 from infprof.profiler.intervals import Intervals
 from infprof.profiler.replay import Change
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving
+from infprof.rules.finding import Finding, Fix, Saving, Step
 from infprof.rules.hot_syncs import hot_syncs
 from infprof.rules.launch_gaps import LaunchGaps, launch_gaps, tracer_cost_ns
 from infprof.rules.model_callers import compute_where
 from infprof.rules.processor import ran_on_gpu
 
 NEEDS: tuple[Need, ...] = ("ops",)
+STEP: Step = "model"
 
 NOT_WHILE = {
     "gil-contention": "the thread that launches waits for the interpreter, so that its gaps are no "
-    "cost of launching"
+    "cost of launching",
+    "recompiles": "torch.compile is at work in the requests, and keeps no graph for the next one",
 }
 
 MIN_KERNELS = 10

@@ -27,10 +27,11 @@ from collections.abc import Iterator
 from infprof.profiler.serving.ratios import at_once, executed_batch
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving
+from infprof.rules.finding import Finding, Fix, Saving, Step
 from infprof.rules.queue_causes import queue_ns, told, unbatched_ns
 
 NEEDS: tuple[Need, ...] = ("served",)
+STEP: Step = "batching"
 
 FIX = Fix(
     text="Switch the server's dynamic batching on.",

@@ -31,7 +31,7 @@ from infprof.profiler.intervals import length
 from infprof.profiler.replay import Change
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving, Unknown
+from infprof.rules.finding import Finding, Fix, Saving, Step, Unknown
 from infprof.rules.host_code import during, places
 from infprof.rules.host_time import less_error
 from infprof.rules.one_time_work import (
@@ -42,6 +42,7 @@ from infprof.rules.one_time_work import (
 )
 
 NEEDS: tuple[Need, ...] = ("ops",)
+STEP: Step = "model"
 
 FIX = Fix(
     text="Find the guard that fails, and compile code that holds for every size served.",

@@ -30,10 +30,11 @@ from infprof.profiler.intervals import Int64Array
 from infprof.profiler.replay import Change
 from infprof.profiler.skipped import skipped
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving, Unknown, Where
+from infprof.rules.finding import Finding, Fix, Saving, Step, Unknown, Where
 from infprof.rules.host_code import place_text
 
 NEEDS: tuple[Need, ...] = ("requests",)
+STEP: Step = "pipeline"
 USES_TRACER = False
 
 REPEATED_SHARE = 0.10

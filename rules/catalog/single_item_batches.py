@@ -38,12 +38,13 @@ from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Request, Rows
 from infprof.rules.batch_times import cost_by_batch
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving
+from infprof.rules.finding import Finding, Fix, Saving, Step
 from infprof.rules.layer_ops import LayerOp, layer_ops, layer_rows
 from infprof.rules.model_callers import compute_where
 from infprof.rules.repetition import repetitions
 
 NEEDS: tuple[Need, ...] = ("requests", "ops", "shapes")
+STEP: Step = "batching"
 
 MIN_PASSES = 4
 """Two or three equal passes are often two inputs by design (a pair to compare, test-time flips)."""

@@ -27,11 +27,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving, Unknown
+from infprof.rules.finding import Finding, Fix, Saving, Step, Unknown
 from infprof.rules.host_load import mean_load, served_at_once, torch_threads, usable_cores
 from infprof.rules.model_callers import compute_where
 
 NEEDS: tuple[Need, ...] = ("requests", "ops", "host_samples")
+STEP: Step = "pipeline"
 
 OVERSUBSCRIBED = 1.5
 """Threads per core from which on it is oversubscription: a thread more than there are cores is

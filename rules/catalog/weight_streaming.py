@@ -31,12 +31,20 @@ import numpy.typing as npt
 
 from infprof.profiler.peaks import peaks_of
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving, Unknown
+from infprof.rules.finding import Finding, Fix, Saving, Step, Unknown
 from infprof.rules.launch_gaps import faster_kernels_help
 from infprof.rules.layer_products import HALF, LayerProducts, layer_products
 from infprof.rules.model_callers import compute_where
 
 NEEDS: tuple[Need, ...] = ("device", "ops", "shapes")
+STEP: Step = "precision"
+NOT_WHILE = {
+    "single-item-batches": "a batch reads the weights once for all of its rows, and may leave "
+    "nothing to gain by smaller ones",
+    "missing-dynamic-batching": "a batch reads the weights once for all of its rows, and may leave "
+    "nothing to gain by smaller ones",
+    "dequantization": "the weights are packed already, in a way that costs more than it saves",
+}
 
 FEW_ROWS = 64
 """So many rows are far from where arithmetic limits on any GPU listed: 76 rows at least, mostly

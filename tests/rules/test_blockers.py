@@ -9,8 +9,8 @@ import pytest
 
 from infprof.rules.blockers import ANY_OTHER, settled
 from infprof.rules.choice import Choice, catalog
-from infprof.rules.engine import ranked
 from infprof.rules.finding import Confidence, Finding, Fix, Outcome, Saving, Verdict
+from infprof.rules.ranking import ranked
 
 
 def found(rule: str, confidence: Confidence = "A") -> Verdict:
@@ -35,6 +35,21 @@ def test_launch_gaps_of_a_thread_that_waits_for_the_interpreter_are_not_told() -
         "launch-bound-forward": Outcome.UNKNOWN,
     }
     assert settled(both)[1].reason.startswith("gil-contention comes first: the thread that")
+
+
+@pytest.mark.parametrize(
+    ("blocker", "rule"),
+    [
+        ("recompiles", "launch-bound-forward"),
+        ("single-item-batches", "weight-streaming"),
+        ("missing-dynamic-batching", "weight-streaming"),
+        ("dequantization", "weight-streaming"),
+        ("kv-cache-pressure", "admission-limit"),
+    ],
+)
+def test_what_must_be_mended_first_withholds_the_other(blocker: str, rule: str) -> None:
+    assert outcomes([found(blocker), found(rule)])[rule] is Outcome.UNKNOWN
+    assert outcomes([Verdict(blocker, Outcome.CLEAR), found(rule)])[rule] is Outcome.FOUND
 
 
 def test_alone_it_is_told() -> None:
