@@ -16,6 +16,7 @@ from time import perf_counter_ns
 from infprof.profiler import annotate
 from infprof.profiler.call_tree import open_tree
 from infprof.profiler.collectors.kernels import torch_facts
+from infprof.profiler.debug_switches import DebugSwitches
 from infprof.profiler.entry_points import EntryPoints
 from infprof.profiler.garbage import GarbageCollections
 from infprof.profiler.gate import Gate
@@ -57,9 +58,8 @@ class Session:
         self.marks: list[int] = []
         self.is_marked = False
         """The program marks requests: those of its server are none."""
-        self.requests_seen = 0
+        self.requests_seen = self.block_start_ns = 0
         self.flushed_ns = self.described_ns = self.write_ns = 0
-        self.block_start_ns = 0
         self.ended = self.joined = False
         self.pid, self.began_ns = os.getpid(), perf_counter_ns()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -68,9 +68,9 @@ class Session:
         calls = open_tree(folder)
         self.sampler = StackSampler(folder, calls, self.calls_lock, self._tick)
         self.cycles = ModelCycles(self, calls)
-        self.models = ModelCalls(self.cycles)
+        self.models, self.tasks = ModelCalls(self.cycles), LoopTasks()
         self.entries = EntryPoints(self.add_mark, entries or {})
-        self.tasks = LoopTasks()
+        self.switches = DebugSwitches()
         self.garbage = GarbageCollections(lambda *mark: self.marks.extend(mark))
 
     def start(self, *, joining: bool = False) -> None:
@@ -232,8 +232,7 @@ class Session:
             thread = this_thread.id
             phase = Phase.TRACED if self.windows.is_open else Phase.PLAIN
             self.gate.enter(thread)
-            end = perf_counter_ns()
-            key = keys[REQUEST, name]
+            key, end = keys[REQUEST, name], perf_counter_ns()
             self.leave_request(key, thread, phase, self.block_start_ns, end, failed)
 
     def _tick(self) -> None:
@@ -242,6 +241,7 @@ class Session:
             self._flush()
         if self.sampler.serving:
             self.tasks.look()
+            self.switches.look()
         self.gate.stragglers.look()
         self.entries.wrap_imported()
         self.models.try_to_begin()
@@ -253,8 +253,7 @@ class Session:
         if os.getpid() != self.pid:
             return
         with self.file_lock:
-            began = perf_counter_ns()
-            count = len(self.marks)
+            began, count = perf_counter_ns(), len(self.marks)
             full = self.marks[:count]
             del self.marks[:count]
             try:
@@ -267,6 +266,7 @@ class Session:
             self.write_ns += perf_counter_ns() - began
 
     def _window_closed(self) -> None:
+        self.switches.look()
         self._flush()
         self._describe()
 
@@ -277,7 +277,7 @@ class Session:
             "pid": self.pid,
             "windows": self.windows.done,
             "notes": self.notes,
-            "torch": torch_facts(),
+            "torch": torch_facts() | self.switches.seen,
             "overhead_ns": {
                 "open_windows": self.windows.open_ns,
                 "close_windows": self.windows.close_ns,

@@ -184,8 +184,6 @@ def torch_facts() -> dict[str, Any]:
         "matmul_precision": lambda: str(torch.get_float32_matmul_precision()),
         "cudnn_tf32": lambda: bool(torch.backends.cudnn.allow_tf32),
         "cudnn_benchmark": lambda: bool(torch.backends.cudnn.benchmark),
-        "deterministic": lambda: bool(torch.are_deterministic_algorithms_enabled()),
-        "anomaly_detection": lambda: bool(torch.is_anomaly_enabled()),
     }
     found: dict[str, Any] = {}
     for name, ask in questions.items():
