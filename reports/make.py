@@ -105,8 +105,8 @@ def _program_ms(evidence: Evidence) -> float | None:
 
 
 def _withheld(verdict: Verdict) -> Verdict:
-    """What was found in a measurement that is not valid is not known."""
-    if verdict.outcome is not Outcome.FOUND:
+    """What was found in a measurement that is not valid is not known, but for what may be why."""
+    if verdict.outcome is not Outcome.FOUND or verdict.about_machine:
         return verdict
     return Verdict(verdict.rule, Outcome.UNKNOWN, "the measurement is not valid: see its notes")
 

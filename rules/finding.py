@@ -98,3 +98,5 @@ class Verdict:
     """It is about the measurement, and comes before all that the measurement shows."""
     step: Step | None = None
     """Of its fixes; ``None``: the model's where a finding is about compute, else the pipeline's."""
+    about_machine: bool = False
+    """It may say why a measurement is not valid, and stands in such a one."""

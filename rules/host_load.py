@@ -32,6 +32,15 @@ def served_at_once(evidence: Evidence) -> float:
     return length(spans) / busy if busy else 1.0
 
 
+def served_share(evidence: Evidence) -> float:
+    """In which part of the time, from the first warm request to the last, any was under way; 1.0 if
+    none is marked."""
+    spans = _warm(evidence)
+    if not len(spans.start):
+        return 1.0
+    return length(union(spans)) / max(int(spans.end.max() - spans.start.min()), 1)
+
+
 def mean_load(evidence: Evidence, name: str) -> float | None:
     """Mean of a series while warm requests came; ``None`` if it was not sampled then."""
     chosen = [i for i, one in enumerate(evidence.header.series) if one.name == name]
@@ -40,6 +49,15 @@ def mean_load(evidence: Evidence, name: str) -> float | None:
     if len(spans.start):
         mine &= (samples.time_ns >= spans.start.min()) & (samples.time_ns <= spans.end.max())
     return float(samples.value[mine].mean()) if mine.any() else None
+
+
+def others_cores(evidence: Evidence) -> float | None:
+    """How many cores' time other programs used while warm requests came; ``None`` if unknown."""
+    own, machine = mean_load(evidence, "host.cpu"), mean_load(evidence, "host.machine_cpu")
+    logical = evidence.header.machine.cpu.logical
+    if own is None or machine is None or not logical:
+        return None
+    return max(machine * logical - own, 0.0) / 100
 
 
 def _warm(evidence: Evidence) -> Intervals:

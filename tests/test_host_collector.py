@@ -216,7 +216,7 @@ def test_readers_of_small_files(tmp_path: Path) -> None:
     assert network(dev) == {("host.network_received", 0): 11, ("host.network_sent", 0): 22}
     assert network(None) == {}
     cpu = "cpu  1 2 3 40 5 6 7 8 100 100\ncpu0 1"
-    assert machine_cpu(cpu) == {("busy", 0): 27, ("idle", 0): 45}
+    assert machine_cpu(cpu) == {("busy", 0): 27, ("idle", 0): 45, ("stolen", 0): 8}
     assert machine_cpu(None) == {}
     write(tmp_path, {"pressure/cpu": "some avg10=1.50 avg60=0 total=3\nfull avg10=9 avg60=0\n"})
     assert pressure(str(tmp_path)) == {"host.pressure_cpu": 1.5}

@@ -22,6 +22,7 @@ UNITS = {
     "host.busiest_thread": "%",
     "host.run_delay": "%",
     "host.machine_cpu": "%",  # of all CPUs
+    "host.stolen": "%",  # of all CPUs, by the host of a virtual machine for others
     "host.rss": "bytes",
     "host.disk_read": "bytes/s",  # reached the device
     "host.disk_write": "bytes/s",

@@ -40,9 +40,11 @@ class QuickProbe:
         counters |= network(read(f"{proc}/{self._tree.pid}/net/dev"))
         counters |= machine_cpu(read(f"{proc}/stat"))
         rates = self._rates(time_ns, counters)
-        busy, idle = rates.pop("busy", None), rates.pop("idle", None)
+        busy, idle, stolen = (rates.pop(name, None) for name in ("busy", "idle", "stolen"))
         if busy is not None and idle is not None and busy + idle > 0:
             rates["host.machine_cpu"] = 100 * busy / (busy + idle)
+            if stolen is not None:
+                rates["host.stolen"] = 100 * stolen / (busy + idle)
         if stats:
             rates["host.rss"] = sum(found.rss_bytes for found in stats.values())
         return rates | self._thread_shares(time_ns, _threads_of(proc, pids))
@@ -127,13 +129,18 @@ def network(dev: str | None) -> Counters:
 
 
 def machine_cpu(stat_text: str | None) -> Counters:
-    """Time that all CPUs of the machine were busy and idle, from the top of ``/proc/stat``."""
+    """Time that all CPUs of the machine were busy and idle, from the top of ``/proc/stat``; and the
+    part of the busy time in which a virtual machine's host ran something else."""
     head = (stat_text or "").partition("\n")[0].split()
     if not head or head[0] != "cpu" or len(head) < 9:
         return {}
     times = [int(field) for field in head[1:9]]  # what follows is counted in user time already
     idle = times[3] + times[4]  # waiting for a disk is idle too
-    return {("busy", MACHINE): sum(times) - idle, ("idle", MACHINE): idle}
+    return {
+        ("busy", MACHINE): sum(times) - idle,
+        ("idle", MACHINE): idle,
+        ("stolen", MACHINE): times[7],
+    }
 
 
 def pressure(proc: str) -> dict[str, float]:

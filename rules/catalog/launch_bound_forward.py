@@ -49,6 +49,8 @@ NOT_WHILE = {
     "gil-contention": "the thread that launches waits for the interpreter, so that its gaps are no "
     "cost of launching",
     "recompiles": "torch.compile is at work in the requests, and keeps no graph for the next one",
+    "starved-cpu": "the thread that launches waits for a core, so that its gaps are no cost of "
+    "launching",
 }
 
 MIN_KERNELS = 10

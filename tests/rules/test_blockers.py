@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import ModuleType
+from typing import Literal
 
 import pytest
 
@@ -50,6 +51,31 @@ def test_launch_gaps_of_a_thread_that_waits_for_the_interpreter_are_not_told() -
 def test_what_must_be_mended_first_withholds_the_other(blocker: str, rule: str) -> None:
     assert outcomes([found(blocker), found(rule)])[rule] is Outcome.UNKNOWN
     assert outcomes([Verdict(blocker, Outcome.CLEAR), found(rule)])[rule] is Outcome.FOUND
+
+
+@pytest.mark.parametrize(
+    ("of_the_blocker", "outcome"),
+    [(49, Outcome.FOUND), (50, Outcome.UNKNOWN), (0, Outcome.UNKNOWN)],
+)
+def test_a_blocker_hides_only_what_it_may_be_behind(of_the_blocker: int, outcome: Outcome) -> None:
+    basis: Literal["bound", "none"] = "bound" if of_the_blocker else "none"
+    small, large = (
+        replace(found(rule).findings[0], saving=saving)
+        for rule, saving in (
+            ("starved-cpu", Saving(0, of_the_blocker, "C", basis)),
+            ("launch-bound-forward", Saving(0, 100, "B")),
+        )
+    )
+    verdicts = [
+        replace(found("starved-cpu"), findings=(small,)),
+        replace(found("launch-bound-forward"), findings=(large,)),
+    ]
+    assert outcomes(verdicts)["launch-bound-forward"] is outcome
+
+
+def test_a_rule_about_the_machine_is_known_as_such() -> None:
+    verdicts = settled([found("starved-cpu"), found("python-loops")])
+    assert [one.about_machine for one in verdicts] == [True, False]
 
 
 def test_alone_it_is_told() -> None:
