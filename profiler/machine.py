@@ -24,6 +24,7 @@ class Gpu(_Part):
     pcie_width_max: int | None = None
     sm_clock_max_mhz: int | None = None
     power_limit_w: float | None = None
+    power_limit_default_w: float | None = None
     driver: str | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from infprof.profiler.intervals import Intervals, length, union
 from infprof.rules.evidence import Evidence
@@ -44,11 +45,19 @@ def served_share(evidence: Evidence) -> float:
 def mean_load(evidence: Evidence, name: str) -> float | None:
     """Mean of a series while warm requests came; ``None`` if it was not sampled then."""
     chosen = [i for i, one in enumerate(evidence.header.series) if one.name == name]
-    samples, spans = evidence.recording.samples, _warm(evidence)
-    mine = np.isin(samples.series, chosen)
-    if len(spans.start):
-        mine &= (samples.time_ns >= spans.start.min()) & (samples.time_ns <= spans.end.max())
+    samples = evidence.recording.samples
+    mine = np.isin(samples.series, chosen) & while_served(evidence)
     return float(samples.value[mine].mean()) if mine.any() else None
+
+
+def while_served(evidence: Evidence) -> npt.NDArray[np.bool_]:
+    """Which samples were taken between the first warm request and the last; all where none is
+    marked."""
+    times, spans = evidence.recording.samples.time_ns, _warm(evidence)
+    if not len(spans.start):
+        return np.ones(len(times), np.bool_)
+    found: npt.NDArray[np.bool_] = (times >= spans.start.min()) & (times <= spans.end.max())
+    return found
 
 
 def others_cores(evidence: Evidence) -> float | None:

@@ -148,6 +148,8 @@ class FakeNvml:
     def nvmlDeviceGetEnforcedPowerLimit(self, handle: FakeGpu) -> int:
         return 700_000
 
+    nvmlDeviceGetPowerManagementDefaultLimit = nvmlDeviceGetEnforcedPowerLimit
+
     def nvmlDeviceGetTemperature(self, handle: FakeGpu, sensor: int) -> int:
         self._call("nvmlDeviceGetTemperature", handle)
         return 54

@@ -220,7 +220,8 @@ def test_every_quantity_of_a_device() -> None:
     assert described.model_dump() == {
         "name": "NVIDIA H200", "uuid": UUIDS[0], "memory_bytes": 143_771 << 20, "sm_major": 9,
         "sm_minor": 0, "multiprocessors": None, "pcie_generation_max": 5, "pcie_width_max": 16,
-        "sm_clock_max_mhz": 1980, "power_limit_w": 700.0, "driver": "590.48.01",
+        "sm_clock_max_mhz": 1980, "power_limit_w": 700.0,
+        "power_limit_default_w": 700.0, "driver": "590.48.01",
     }  # fmt: skip
 
 

@@ -127,5 +127,8 @@ def describe(nvml: Any, device: Device) -> Gpu:
         pcie_width_max=known(lambda: nvml.nvmlDeviceGetMaxPcieLinkWidth(gpu)),
         sm_clock_max_mhz=known(lambda: nvml.nvmlDeviceGetMaxClockInfo(gpu, nvml.NVML_CLOCK_SM)),
         power_limit_w=known(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(gpu) / 1000),
+        power_limit_default_w=known(
+            lambda: nvml.nvmlDeviceGetPowerManagementDefaultLimit(gpu) / 1000
+        ),
         driver=known(lambda: text(nvml.nvmlSystemGetDriverVersion())),
     )

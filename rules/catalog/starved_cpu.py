@@ -38,7 +38,7 @@ from infprof.rules.exact_spans import without
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
 from infprof.rules.host_load import mean_load, others_cores, served_share
 
-NEEDS: tuple[Need, ...] = ("requests", "host_samples")
+NEEDS: tuple[Need, ...] = ("work", "host_samples")
 USES_TRACER = False
 ABOUT_THE_MACHINE = True
 """Where others keep the CPUs so busy that no number of a request holds, this is why."""
@@ -123,10 +123,11 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     late = min(lost * _threads(evidence), 1.0)
     time_ns = evidence.per_request(round(_sum(others) * lost + _sum(computing) * late))
     cause = _cause(evidence, throttled or 0.0)
+    seen = f"{_proof(evidence, delay)}{cause.words}"
     yield Finding(
         title="Give the program the CPU time that it is ready to use",
-        why=f"{_proof(evidence, delay)}{cause.words}. Of each request that can be"
-        f" {time_ns / 1e6:.2f} ms ({100 * evidence.share(time_ns):.0f} % of the wall).",
+        why=f"{seen[0].upper()}{seen[1:]}. That can be {time_ns / 1e6:.2f} ms of each request "
+        f"({100 * evidence.share(time_ns):.0f} % of the wall).",
         stage="compute" if _sum(computing) >= _sum(others) else _largest_stage(others),
         saving=Saving(0, time_ns, "C"),
         fix=Fix(cause.text, cause.code, RISK, REFERENCES),
@@ -178,14 +179,13 @@ def _with_a_core(evidence: Evidence, *parts: tuple[Leaves, float]) -> Change | N
 
 
 def _proof(evidence: Evidence, delay: float | None) -> str:
+    if delay is None:
+        return ""
     pressure = mean_load(evidence, "host.pressure_cpu")
-    told = "While requests come, "
-    if delay is not None:
-        told += f"the busiest thread is ready but without a core {delay:.0f} % of the time"
-        if pressure is not None:
-            told += f", and some thread of the machine is {pressure:.0f} % of it"
-        told += ": "
-    return told
+    told = f"the busiest thread is ready but without a core {delay:.0f} % of the time"
+    if pressure is not None:
+        told += f", and some thread of the machine is {pressure:.0f} % of it"
+    return f"{told}: "
 
 
 def _cause(evidence: Evidence, throttled: float) -> Cause:

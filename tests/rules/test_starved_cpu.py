@@ -65,7 +65,7 @@ def test_the_quota_runs_out() -> None:
     assert "limits.cpu" in finding.fix.code
     (finding,) = verdict_of(RULE, built(run_delay=None, throttled_share=8.0)).findings
     assert finding.saving.high_ns == 72_000_000  # each of those periods may have stood still
-    assert finding.why.startswith("While requests come, its quota")
+    assert finding.why.startswith("Its quota of CPU time runs out")
 
 
 def test_the_host_of_a_virtual_machine_has_them() -> None:
