@@ -42,9 +42,14 @@ def served_share(evidence: Evidence) -> float:
     return length(union(spans)) / max(int(spans.end.max() - spans.start.min()), 1)
 
 
-def mean_load(evidence: Evidence, name: str) -> float | None:
-    """Mean of a series while warm requests came; ``None`` if it was not sampled then."""
-    chosen = [i for i, one in enumerate(evidence.header.series) if one.name == name]
+def mean_load(evidence: Evidence, name: str, device: int | None = None) -> float | None:
+    """Mean of a series, of all devices or of one, while warm requests came; ``None`` if it was not
+    sampled then."""
+    chosen = [
+        i
+        for i, one in enumerate(evidence.header.series)
+        if one.name == name and (device is None or one.device == device)
+    ]
     samples = evidence.recording.samples
     mine = np.isin(samples.series, chosen) & while_served(evidence)
     return float(samples.value[mine].mean()) if mine.any() else None

@@ -101,7 +101,9 @@ def test_every_rule_has_an_example_and_every_example_a_rule() -> None:
     of_engines = {rule for rule, one in catalog().items() if "served" in getattr(one, "NEEDS", ())}
     from_outside = {"blocking-coroutine"}  # planted in tests/servers
     not_here = {"exposed-communication", "dequantization"}  # several GPUs; packed checkpoints
-    of_machines = {"starved-cpu"}  # no script has it in its hand
+    of_machines = {  # no script has them in its hand
+        "starved-cpu", "low-gpu-clocks", "slow-link", "unused-gpu", "misleading-utilization",
+    }  # fmt: skip
     rest = catalog().keys() - planted - elsewhere - of_engines - from_outside - not_here
     rest -= of_machines
     assert rest == {"warmup-in-window", "invalid-load-test"}
