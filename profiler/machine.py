@@ -36,6 +36,8 @@ class Cpu(_Part):
     usable: int | None = None
     """CPUs in the affinity mask, cut to the cgroup quota."""
     memory_bytes: int | None = None
+    features: list[str] | None = None
+    """Instruction sets that matter to matrix products, by the kernel's names; of x86 alone."""
 
 
 class Machine(_Part):

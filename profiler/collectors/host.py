@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from pathlib import Path
 
@@ -100,6 +101,7 @@ def _machine(root: Path, pid: int, limits: CpuLimits) -> Machine:
             logical=psutil.cpu_count(),
             usable=limits.usable,
             memory_bytes=psutil.virtual_memory().total,
+            features=cpu_features(root),
         ),
         os=f"{platform.system()} {platform.release()}",
         python=platform.python_version() if _runs_our_python(root, pid) else None,
@@ -113,6 +115,18 @@ def cpu_name(root: Path) -> str | None:
         key, _, value = line.partition(":")
         if key.strip() == "model name":
             return value.strip()
+    return None
+
+
+MATRIX_FEATURES = re.compile(r"avx2|avx512f|amx_\w+|avx\w*_(bf16|fp16|vnni|ne_convert|vnni_int8)")
+
+
+def cpu_features(root: Path) -> list[str] | None:
+    """Those that matter to matrix products; ``None`` where the kernel lists none (not x86)."""
+    for line in (read(root / "proc/cpuinfo") or "").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "flags":
+            return sorted(word for word in value.split() if MATRIX_FEATURES.fullmatch(word))
     return None
 
 
