@@ -7,12 +7,35 @@ found in it today, for ``tests/test_recordings.py`` to find again.
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 import infprof
+from infprof.profiler.interner import Interner
 from infprof.profiler.recording import Header, Recording
+from infprof.profiler.stacks import Calls
+
+MOST_BYTES = {"cpu": 300_000, "gpu": 1_000_000}
+"""Of a recording, by where it was made: a repository keeps them for ever."""
+
+INSTALLED = re.compile(
+    r"/((?:(?:site|dist)-packages|lib(?:64)?/python3\.\d+)/(?!site-packages/).*)"
+)
+"""A file of a package or of Python's own library, from where it is the same on every machine."""
+
+FOLDERS = re.compile(r"(?<![\w.])/(?:[^\s/'\":]+/)+")
+"""What leads to a file, in a sentence."""
+
+
+def without_folders(path: str) -> str:
+    """A file's place in its package, or its name; what is no whole path stays."""
+    found = INSTALLED.search(path)
+    return found[1] if found else Path(path).name if path.startswith("/") else path
 
 
 def scrubbed(header: Header) -> Header:
@@ -24,7 +47,22 @@ def scrubbed(header: Header) -> Header:
         gpu.uuid = None
     for lane in clean.lanes:
         lane.name = "" if lane.type == "thread" else lane.name
+    for note in clean.notes:
+        note.text = FOLDERS.sub("", note.text)
+    clean.missing = {source: FOLDERS.sub("", why) for source, why in header.missing.items()}
     return clean
+
+
+def without_places(calls: Calls) -> Calls:
+    """The sampled calls, in files of which only the name is told, or the place in a package."""
+    strings = Interner()
+    index = np.array([strings(without_folders(text)) for text in calls.strings], np.int32)
+    return replace(
+        calls,
+        file=index[calls.file],
+        function=index[calls.function],
+        strings=strings.strings(),
+    )
 
 
 def size_bytes(folder: Path) -> int:
@@ -32,10 +70,17 @@ def size_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
+def kind_of(header: Header) -> str:
+    """``gpu`` or ``cpu``: where a recording was made."""
+    return "gpu" if header.machine.gpus else "cpu"
+
+
 def keep(source: Path, target: Path) -> int:
     """Keep the recording in ``source`` as ``target``; gives its size in bytes."""
     recording = infprof.load(source)
-    kept: Recording = replace(recording, header=scrubbed(recording.header))
+    stacks = replace(recording.stacks, calls=without_places(recording.stacks.calls))
+    kept: Recording = replace(recording, header=scrubbed(recording.header), stacks=stacks)
+    shutil.rmtree(target, ignore_errors=True)
     kept.save(target)
     report = infprof.diagnose(kept)
     first = report.findings[0].rule if report.findings else None
@@ -47,4 +92,6 @@ def keep(source: Path, target: Path) -> int:
 
 
 if __name__ == "__main__":
-    print(f"{keep(Path(sys.argv[1]), Path(sys.argv[2]))} bytes")
+    size, kept_as = keep(Path(sys.argv[1]), Path(sys.argv[2])), Path(sys.argv[2])
+    most = MOST_BYTES[kind_of(infprof.load(kept_as).header)]
+    print(f"{size} bytes" + (f", more than {most}: record fewer requests" if size > most else ""))

@@ -17,6 +17,9 @@ NOT_EXAMPLES = ("shared", "resnet50")
 
 ATTEMPTS = 3
 
+LONGEST_SECONDS = 300
+"""A run takes some ten seconds, on a GPU up to a minute; one that needs this long hangs."""
+
 SEVERE = ("high", "medium")
 
 
@@ -75,10 +78,17 @@ def run(name: str, out: Path, *options: str, plan: tuple[str, ...] = ()) -> Ran:
     return ran
 
 
+def command(name: str, out: Path, *options: str, plan: tuple[str, ...] = ()) -> list[str]:
+    """What a user would type behind ``python``."""
+    script = str(EXAMPLES / f"{name}.py")
+    return ["-m", "infprof", "run", *plan, "-o", str(out), script, *options]
+
+
 def _run(name: str, out: Path, *options: str, plan: tuple[str, ...]) -> Ran:
-    command = ["-m", "infprof", "run", *plan, "--ignore", "starved-cpu", "-o", str(out)]
+    plan = (*plan, "--ignore", "starved-cpu")
     done = subprocess.run(
-        [sys.executable, *command, str(EXAMPLES / f"{name}.py"), *options],
+        [sys.executable, *command(name, out, *options, plan=plan)],
+        timeout=LONGEST_SECONDS,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         cwd=out.parent,
         capture_output=True,
