@@ -22,8 +22,8 @@ EXPECT = "full-precision-compute"
 PICTURES, PATCHES, PATCH = 64, 196, 768
 """Pictures of 224 x 224 as patches of 16 x 16 pixels in three colours."""
 
-BLOCKS, HEADS, WIDTH = 12, 16, 1024
-"""As wide as ViT-L, and half as deep."""
+BLOCKS, HEADS, WIDTH = 8, 16, 1280
+"""As wide as ViT-H, and a quarter as deep."""
 
 
 class Block(nn.Module):

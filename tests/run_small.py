@@ -19,7 +19,7 @@ SMALL: dict[str, dict[str, int | str]] = {
     "fp32_vit": {"PICTURES": 2, "PATCHES": 16, "PATCH": 48, "BLOCKS": 2, "HEADS": 4, "WIDTH": 64},
     "grown_kv": {"TEXTS": 2, "PROMPT": 8, "WORDS": 4, "HEADS": 2, "HEAD_WIDTH": 16, "WIDTH": 32},
     "misread_copy": {"ROWS": 16, "WIDTH": 64, "LAYERS": 2, "PROFILES": 16, "PROFILE": 8},
-    "moved_model": {"LAYERS": 2, "WIDTH": 64, "ROWS": 8},
+    "moved_model": {"WIDTH": 64, "HIDDEN": 128, "ROWS": 8},
     "one_answer": {"LAYERS": 2, "WIDTH": 256, "BACKEND": "aot_eager"},
     "pointwise_chain": {"NUMBERS": 1024, "BACKEND": "aot_eager"},
 }

@@ -25,26 +25,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from infprof.profiler.events import Kind
-from infprof.profiler.nesting import innermost_at
-from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Step
-from infprof.rules.layer_ops import layer_ops, layer_rows
 from infprof.rules.model_callers import compute_where
-from infprof.rules.op_inputs import Shape, inputs_of
 from infprof.rules.op_kernels import cost_of
+from infprof.rules.weight_casts import casts_of_weights
 
 NEEDS: tuple[Need, ...] = ("ops", "shapes")
 STEP: Step = "precision"
 
 MIN_WEIGHTS = 2
 """A single cast in each request may be a layer that is kept in float32 on purpose."""
-
-NARROWS = (("c10::Half", "float"), ("c10::BFloat16", "float"))
-"""Types of what a cast writes and reads."""
 
 FIX = Fix(
     text="Cast the model once when it is loaded; give it inputs of the same type, no autocast.",
@@ -62,7 +53,7 @@ with torch.inference_mode():                # instead of torch.autocast around e
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Judge the casts of weights, by their kernels where there is a GPU."""
-    casts = _casts_of_weights(evidence)
+    casts = casts_of_weights(evidence)
     count = len(casts) / evidence.requests
     if count < MIN_WEIGHTS:
         return
@@ -77,25 +68,3 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         where=compute_where(evidence, casts),
         change=change,
     )
-
-
-def _casts_of_weights(evidence: Evidence) -> Rows:
-    """The ops that cast a parameter to 16 bits within a layer's operator."""
-    events, layers = evidence.timeline.events, layer_rows(evidence)
-    writes = evidence.named(Kind.OP, "aten::copy_")
-    owners = innermost_at(events, layers, events.lane[writes], events.start_ns[writes])
-    writes, owners = writes[owners >= 0], owners[owners >= 0]
-    narrows = [
-        layer is not None and _narrowed(evidence, write) in (layer.weight, (layer.out_width,))
-        for write, layer in zip(writes.tolist(), layer_ops(evidence, owners), strict=True)
-    ]
-    writes = writes[np.array(narrows, np.bool_)]
-    asked = evidence.named(Kind.OP, "aten::to")
-    outer = innermost_at(events, asked, events.lane[writes], events.start_ns[writes])
-    return np.unique(np.where(outer >= 0, outer, writes)).astype(np.intp)
-
-
-def _narrowed(evidence: Evidence, write: int) -> Shape | None:
-    """The shape of what was cast from float32 to 16 bits; ``None`` for any other copy."""
-    inputs = inputs_of(evidence.timeline, write)
-    return inputs.shape(0) if inputs is not None and inputs.types[:2] in NARROWS else None

@@ -31,8 +31,9 @@ from math import prod
 import numpy as np
 
 from infprof.profiler.events import Kind
-from infprof.profiler.intervals import EMPTY, Intervals, length, union
+from infprof.profiler.intervals import EMPTY, Intervals, holds, length, union
 from infprof.profiler.names import entry_of
+from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Request, Rows
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
@@ -95,8 +96,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     named = named_rows(evidence, lambda name, stage: loads(name))
     writes, spans = weight_bursts(evidence)
     rows = np.concatenate([named, writes])
-    loading = union(_joined(evidence.timeline.busy(named), spans))
-    loading = not_hidden_by_model(evidence, loading)
+    whole = union(_joined(evidence.timeline.busy(named), spans))
+    loading = not_hidden_by_model(evidence, whole)
     time_ns = per_request(evidence, loading)
     if evidence.share(time_ns) < GATE_SHARE:
         return
@@ -119,8 +120,24 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         saving=Saving(less_error(time_ns), time_ns, "A"),
         fix=FIX,
         where=where,
-        change=without(evidence, loading),
+        change=_left_out(evidence, whole, loading),
     )
+
+
+def _left_out(evidence: Evidence, whole: Intervals, waited_for: Intervals) -> Change | None:
+    """Nothing is made ready: neither the host's time for it is left, nor what the device was given
+    meanwhile, nor a wait for that."""
+    timeline = evidence.timeline
+    device, calls = evidence.inside(timeline.device_rows), evidence.rows(Kind.CALL)
+    launches = timeline.launch_of[device]
+    device, launches = device[launches >= 0], launches[launches >= 0]
+    start_ns = timeline.events.start_ns
+    moved = evidence.shorter((device[holds(whole, start_ns[launches])], 1.0))
+    change = without(evidence, waited_for)
+    if moved is None or change is None:
+        return change
+    waits = frozenset(calls[holds(whole, start_ns[calls])].tolist())
+    return change.and_also(moved).and_also(Change(waits_removed=waits))
 
 
 def loads(name: str) -> bool:

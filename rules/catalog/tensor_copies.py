@@ -3,7 +3,7 @@
 What it looks for:
 Copies within one memory (`contiguous`, `clone`, `cat`, `copy_`, a change of layout or type that
 stays where it is) that take a tenth of the computing or more: on a GPU by their kernels, on a CPU
-by their operators.
+by their operators. The casts of weights that autocast makes are autocast-churn's case.
 
 Why it costs time:
 A copy computes nothing: each byte is read once and written once at the memory's speed, and the next
@@ -35,7 +35,9 @@ from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
 from infprof.rules.launch_gaps import faster_kernels_help
 from infprof.rules.model_callers import compute_where
+from infprof.rules.op_kernels import kernels_of
 from infprof.rules.processor import ran_on_gpu
+from infprof.rules.weight_casts import casts_of_weights
 
 NEEDS: tuple[Need, ...] = ()
 
@@ -68,7 +70,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         kernels = evidence.rows(Kind.KERNEL, names.kernel_family, "copy")
         moved = evidence.rows(Kind.COPY, names.copy_direction, "d2d")
         if faster_kernels_help(evidence):
-            copies = np.sort(np.concatenate([kernels, moved]))
+            copies = _others(evidence, np.sort(np.concatenate([kernels, moved])))
             spent = evidence.exposed_part_ns(copies, "compute.copy", "compute.memory")
             yield from _judge(evidence, copies, spent, evidence.shorter((copies, 1.0)))
         return
@@ -79,6 +81,13 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     copies = ops[is_copy == "yes"]
     spent = evidence.exposed_part_ns(copies, "compute")
     yield from _judge(evidence, copies, spent, None)
+
+
+def _others(evidence: Evidence, copies: Rows) -> Rows:
+    """Without those that are autocast-churn's case, as far as they can be told."""
+    if evidence.lacks("ops") or evidence.lacks("shapes"):
+        return copies
+    return np.setdiff1d(copies, kernels_of(evidence, casts_of_weights(evidence)))
 
 
 def _judge(

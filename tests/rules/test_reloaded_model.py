@@ -6,7 +6,8 @@ import pytest
 
 from infprof.rules.finding import Outcome
 from tests.build import recording
-from tests.rules.judge import verdict_of
+from tests.pretend_examples import recorded
+from tests.rules.judge import evidence_of, verdict_of
 
 RULE = "reloaded-model"
 FIRST, SECOND = "[512,64]", "[10,512]"
@@ -90,6 +91,13 @@ def test_weights_moved_to_the_device_between_layers() -> None:
     (finding,) = verdict_of(RULE, recording(both)).findings
     # 30 us and 20 us, less the 10 us in which the first layer still ran on the device
     assert finding.saving.high_ns == 40_000
+
+
+def test_of_a_model_that_visits_the_gpu_the_copies_and_waits_fall_away_too() -> None:
+    slow, cured = (evidence_of(recorded("moved_model", cured=one)) for one in (False, True))
+    (finding,) = verdict_of(RULE, slow.recording).findings
+    assert finding.saving.basis == "replay"
+    assert finding.saving.high_ns == pytest.approx(slow.wall_ns - cured.wall_ns, rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from infprof.profiler.recording import Recording
 from infprof.rules.finding import Outcome
 from tests.build import recording
+from tests.pretend_examples import recorded
 from tests.rules.judge import verdict_of
 
 RULE = "tensor-copies"
@@ -46,6 +47,11 @@ def test_a_few_at_the_edges_are_fine() -> None:
 def test_copies_between_memories_are_other_rules_cases() -> None:
     upload = on_gpu("copy Memcpy HtoD (Pinned -> Device)")
     assert verdict_of(RULE, upload).outcome == Outcome.CLEAR
+
+
+def test_casts_of_weights_are_autocasts_case() -> None:
+    assert verdict_of(RULE, recorded("autocast_weights")).outcome == Outcome.CLEAR
+    assert verdict_of("autocast-churn", recorded("autocast_weights")).outcome == Outcome.FOUND
 
 
 def test_where_launches_take_longer_fewer_bytes_change_nothing() -> None:

@@ -1,0 +1,201 @@
+"""A GPU on paper, and a host that issues operators to it: what torch.profiler would see of them.
+
+Kernels take what arithmetic and memory need by the GPU's data sheet, one after the other on one
+stream (CATALOGUE sections 2 and 4). The host is ahead of them unless it waits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from math import prod
+
+from infprof.profiler.events import EventsBuilder, Kind
+from infprof.profiler.gpu_table import lookup
+from infprof.profiler.recording import (
+    Gpu,
+    Header,
+    Lane,
+    Machine,
+    Phase,
+    Recording,
+    Requests,
+    Subject,
+)
+from infprof.rules.host_link import host_link
+from tests.build import A100
+
+Shape = tuple[int, ...]
+
+FP32, BF16, TF32 = "float", "c10::BFloat16", "tf32"
+TYPE_BYTES = {FP32: 4, BF16: 2}
+
+H200 = Gpu(
+    name="NVIDIA H200", sm_major=9, sm_minor=0, multiprocessors=132, memory_bytes=141 * 10**9
+)
+
+PEAKS = {FP32: "fp32", TF32: "tf32", BF16: "bf16"}
+PAGEABLE = 8e9
+"""Bytes per second of a copy out of pageable memory, and of a thread's own."""
+REACHED = 0.8
+"""What a good kernel reaches of the peak, or of the memory's rate."""
+SHORTEST = 2_000
+"""ns, of any kernel."""
+
+ENTER, LEAVE, CALL, LATENCY, TAIL = 3_000, 2_000, 3_000, 4_000, 1_000
+"""ns: of an operator on the host; of an API call; from a launch to its kernel; after a wait."""
+
+GEMM = {
+    FP32: "ampere_sgemm_128x64_tn",
+    TF32: "ampere_tf32_s1688gemm_128x128_tn",
+    BF16: "ampere_bf16_s16816gemm_bf16_128x128_tn",
+}
+ATTENTION = {
+    FP32: ("efficient", "fmha_cutlassF_f32_aligned_64x64_rf_sm80"),
+    BF16: ("flash", "void pytorch_flash::flash_fwd_kernel<cutlass::bfloat16_t>"),
+}
+EAGER = "void at::native::vectorized_elementwise_kernel<4, at::native::{}>"
+REDUCES = "void at::native::reduce_kernel<512, 1, at::native::ReduceOp>"
+COPIES = "void at::native::elementwise_kernel<128, 4, at::native::direct_copy_kernel_cuda>"
+
+
+class PretendGpu:
+    """Runs one program. Times in ns."""
+
+    def __init__(self, gpu: Gpu = A100, *, tf32: bool = False) -> None:
+        spec = lookup(gpu.name, gpu.multiprocessors)
+        assert spec is not None
+        self.gpu, self.spec, self.link = gpu, spec, host_link(Machine(gpus=[gpu]))
+        self.builder, self.ids = EventsBuilder(), count(1)
+        self.now = self.free = 0
+        self.tf32 = tf32
+        self.requests = list[tuple[int, int, int, int, bool, int, int]]()
+
+    def recording(self) -> Recording:
+        """All of it."""
+        header = Header(
+            subject=Subject(kind="run", name="pretended"),
+            machine=Machine(gpus=[self.gpu]),
+            flags={"matmul_precision": "high" if self.tf32 else "highest", "cudnn_tf32": True},
+            lanes=[Lane(type="thread", process=1, id=1), Lane(type="stream", device=0, id=7)],
+            requests_seen=len(self.requests),
+        )
+        return Recording(header, self.builder.build(), Requests.of(self.requests))
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """What is issued within is one request; nothing of it is left at its end."""
+        start = self.now
+        yield
+        self.requests.append((start, self.now, 0, int(Phase.TRACED), False, -1, 1))
+        self.now += 50_000
+
+    @contextmanager
+    def mark(self, stage: str) -> Iterator[None]:
+        """``infprof.annotate``."""
+        start = self.now
+        yield
+        self.builder.add(Kind.RANGE, 0, stage, start, self.now, stage=stage)
+
+    @contextmanager
+    def op(self, name: str, dtype: str = FP32, *shapes: Shape, types: str = "") -> Iterator[None]:
+        """An operator and what it calls; ``types`` where its inputs have not all ``dtype``."""
+        start = self.now
+        self.now += ENTER
+        yield
+        self.now += LEAVE
+        of_each = types.split() or [dtype] * len(shapes)
+        given = json.dumps({"dims": shapes, "types": of_each})
+        self.builder.add(Kind.OP, 0, f"aten::{name}", start, self.now, shapes=given)
+
+    def work(self, time_ns: float) -> None:
+        """The host computes."""
+        self.now += round(time_ns)
+
+    def launch(self, kernel: str, moved_bytes: float, flops: float = 0, peak: str = BF16) -> None:
+        """Issue a kernel."""
+        arithmetic = flops / (self.spec.peak(PEAKS[self.precision(peak)]) or 1.0)
+        moving = moved_bytes / self.spec.bandwidth_bytes_per_s
+        needs = round(1e9 * max(arithmetic, moving) / REACHED)
+        call = self._call("cudaLaunchKernel")
+        start = max(self.now + LATENCY, self.free + TAIL)
+        self.free = start + max(needs, SHORTEST)
+        self.builder.add(Kind.KERNEL, 1, kernel, start, self.free, correlation=call)
+
+    def precision(self, dtype: str) -> str:
+        """What products of this type are computed in."""
+        return TF32 if dtype == FP32 and self.tf32 else dtype
+
+    def wait(self, name: str = "cudaStreamSynchronize") -> None:
+        """Until the GPU has done all that it was given."""
+        start, self.now = self.now, max(self.now + CALL, self.free + TAIL)
+        self.builder.add(Kind.CALL, 0, name, start, self.now)
+
+    def copy(self, way: str, size: int, *, pinned: bool = False) -> None:
+        """Upload or download; out of and into pageable memory the host waits for it."""
+        memory = "Pinned" if pinned else "Pageable"
+        rate = self.link.bytes_per_s if pinned else PAGEABLE
+        name = {"HtoD": f"({memory} -> Device)", "DtoH": f"(Device -> {memory})"}[way]
+        begin, call = self.now, next(self.ids)
+        start = max(self.now + LATENCY, self.free + TAIL)
+        self.free = start + max(round(1e9 * size / rate), SHORTEST)
+        self.now = self.now + CALL if pinned else max(self.now + CALL, self.free + TAIL)
+        self.builder.add(Kind.CALL, 0, "cudaMemcpyAsync", begin, self.now, correlation=call)
+        self.builder.add(
+            Kind.COPY, 1, f"Memcpy {way} {name}", start, self.free, correlation=call,
+            size_bytes=size,
+        )  # fmt: skip
+        if not pinned:
+            self.wait()
+
+    def _call(self, name: str) -> int:
+        start, self.now, call = self.now, self.now + CALL, next(self.ids)
+        self.builder.add(Kind.CALL, 0, name, start, self.now, correlation=call)
+        return call
+
+    # What models are made of.
+
+    def linear(self, rows: int, into: int, out: int, dtype: str) -> None:
+        """A layer on so many rows."""
+        with self.op("linear", dtype, (rows, into), (out, into), (out,)):
+            self.addmm(rows, into, out, dtype)
+
+    def addmm(self, rows: int, into: int, out: int, dtype: str) -> None:
+        """Its product."""
+        moved = TYPE_BYTES[dtype] * (rows * into + into * out + rows * out)
+        with self.op("addmm", dtype, (out,), (rows, into), (into, out)):
+            kernel = GEMM[self.precision(dtype)]
+            self.launch(kernel, moved, 2.0 * rows * into * out, dtype)
+
+    def each(self, name: str, dtype: str, shape: Shape, inputs: int = 1) -> None:
+        """An element-wise operator."""
+        size = TYPE_BYTES[dtype] * prod(shape)
+        with self.op(name, dtype, *[shape] * inputs):
+            self.launch(EAGER.format(name), size * (inputs + 1))
+
+    def norm(self, dtype: str, shape: Shape) -> None:
+        """A layer norm."""
+        with self.op("layer_norm", dtype, shape), self.op("native_layer_norm", dtype, shape):
+            size = 2 * TYPE_BYTES[dtype] * prod(shape)
+            self.launch("void at::native::vectorized_layer_norm_kernel<float>", size)
+
+    def attention(self, heads: int, queries: int, keys: int, width: int, dtype: str) -> None:
+        """Fused, of so many heads in all."""
+        kind, kernel = ATTENTION[dtype]
+        shapes = (1, heads, queries, width), (1, heads, keys, width), (1, heads, keys, width)
+        moved = TYPE_BYTES[dtype] * heads * width * 2 * (queries + keys)
+        flops = 4.0 * heads * queries * keys * width
+        with self.op("scaled_dot_product_attention", dtype, *shapes):
+            with self.op(f"_scaled_dot_product_{kind}_attention", dtype, *shapes):
+                self.launch(kernel, moved, flops, dtype)
+
+    def answer(self, dtype: str, shape: Shape) -> None:
+        """The mean of all numbers' sizes, and ``float()`` of it."""
+        with self.mark("compute"):
+            self.each("abs", dtype, shape)
+            with self.op("mean", dtype, shape):
+                self.launch(REDUCES, TYPE_BYTES[dtype] * prod(shape))
+        with self.mark("d2h"), self.op("item", dtype), self.op("_local_scalar_dense", dtype):
+            self.copy("DtoH", TYPE_BYTES[dtype])
