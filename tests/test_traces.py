@@ -34,7 +34,7 @@ EXPECTED = {
     "mi300x_normalization_first_calls.json.gz": ("warm-up", "warmup-in-window"),
     "a100_sam_step1_vanilla.json.gz": ("sync-bound", "hot-path-syncs"),
     "a100_sam_step1_vanilla_other_card.json.gz": ("sync-bound", "hot-path-syncs"),
-    "a100_sam_step3_compiled_bf16.json.gz": ("compute-bound", "tensor-copies"),
+    "a100_sam_step3_compiled_bf16.json.gz": ("compute-bound", "hot-path-syncs"),
     "a100_fp16_gemm.json": ("compute-bound", None),
     "h100_qwen05b_forward.json.gz": ("compute-bound", "uncompiled-model"),
     "gtx1650_compiled_tiny_matmul.json.gz": ("launch-bound", "launch-bound-forward"),
