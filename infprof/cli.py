@@ -178,8 +178,8 @@ def _parts(call: str) -> tuple[str, str]:
 @options.judged
 @_one_line_errors
 def report(file: Path, out: Path | None, tables: Path | None, as_json: bool, asked: Asked) -> None:
-    """Explain a recording of infprof's, a torch.profiler trace (plain or gzipped), a saved metrics
-    page, or the result of a load generator."""
+    """Explain a recording of infprof's, a torch.profiler trace (plain or gzipped), a profile of
+    ONNX Runtime, a saved metrics page, or the result of a load generator."""
     from infprof.reading_ahead import reading_ahead
 
     with no_collection(), reading_ahead(file) as read:

@@ -115,7 +115,8 @@ def activity(evidence: Evidence, stage: str) -> str:
 
 def _limit(evidence: Evidence, stage: str) -> tuple[str, str]:
     if stage == "compute":
-        if evidence.header.served is not None:
+        unseen = evidence.header.subject.kind == "trace" and evidence.device_use == "unknown"
+        if evidence.header.served is not None or unseen:
             return "compute-bound", "in the model"
         where = "the GPU" if evidence.timeline.has_device else "the CPU"
         return "compute-bound", f"computing on {where}"

@@ -29,5 +29,5 @@ def importer_of(path: Path) -> ModuleType:
     raise BadInput(
         f"{path}: not a trace in a format known here;"
         " give the JSON file that torch.profiler's export_chrome_trace wrote,"
-        " a saved metrics page, or the result file of a load generator"
+        " a profile of ONNX Runtime, a saved metrics page, or the result file of a load generator"
     )

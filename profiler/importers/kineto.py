@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from infprof.profiler.importers import onnxruntime
 from infprof.profiler.kineto import document, header, salvage, trace_file
 from infprof.profiler.kineto.columns import Columns
 from infprof.profiler.kineto.document import NotExact
@@ -20,6 +21,8 @@ CURE = "record it with torch.profiler and export_chrome_trace, with work inside 
 
 def recognises(head: bytes) -> bool:
     """Whether a file that begins so is a Chrome trace: JSON with one of its keys."""
+    if onnxruntime.recognises(head):  # its form is the same, its events are others
+        return False
     start = head.removeprefix(BOM).lstrip()[:1]
     return start in (b"{", b"[") and any(sign in head for sign in SIGNS)
 
