@@ -110,6 +110,11 @@ class CallsBuilder:
         return Calls(**columns, strings=strings.strings())
 
 
+STEP_NS = 5_000_000
+"""Each pace of the sampler is whole steps of this, and it comes at random times: rows of a thread
+that lie whole steps apart are of one look, and make up for those that it missed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stacks:
     """Columns of one length, sorted by time: one row per thread and sample."""
@@ -123,6 +128,18 @@ class Stacks:
 
     def __len__(self) -> int:
         return len(self.time_ns)
+
+    @property
+    def is_late(self) -> npt.NDArray[np.bool_]:
+        """Rows of looks that came late: something let the sampler in for the first time in more
+        than one of its intervals, mostly the end of a native call that held the interpreter."""
+        found = np.zeros(len(self), np.bool_)
+        for lane in np.unique(self.lane):
+            mine = np.flatnonzero(self.lane == lane)
+            gap = np.diff(self.time_ns[mine])
+            again = (gap > 0) & (gap % STEP_NS == 0)
+            found[mine[1:][again]] = found[mine[:-1][again]] = True
+        return found
 
     @classmethod
     def of(cls, rows: list[tuple[int, int, int, int]], calls: Calls) -> Stacks:

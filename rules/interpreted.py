@@ -5,7 +5,8 @@ entered or a call returns, and while native code runs without the interpreter lo
 is seen at its call, often at several calls of one function (``x = x / 255``, ``x.transpose()``);
 a loop is seen at its jump, often nowhere else. The number of instructions seen tells nothing, what
 they are does: the recorder marks a *turn*, a jump back or a function's entry, by an odd offset
-(instructions themselves begin at even ones).
+(instructions themselves begin at even ones). Native code that keeps the lock is seen at the first
+turn after it; but then the sampler comes late, which a loop's turns never make it.
 """
 
 from __future__ import annotations
@@ -109,6 +110,8 @@ class _Walk:
 
     call: int
     count: int
+    late: int
+    """How often the sampler came late: then something else ran before, and no turn was seen."""
     place: Place
     chain: tuple[tuple[Function, int], ...]
     """Innermost first, each with the line it was at; a comprehension is its function's."""
@@ -138,17 +141,18 @@ def is_turn(place: Place) -> bool:
 
 def _walks(stacks: Stacks, chosen: Mask) -> list[_Walk]:
     counted = Counter(stacks.call[chosen].tolist())
-    return [_walk(stacks.calls, call, count) for call, count in counted.items()]
+    late = Counter(stacks.call[chosen & stacks.is_late].tolist())
+    return [_walk(stacks.calls, call, count, late[call]) for call, count in counted.items()]
 
 
-def _walk(calls: Calls, call: int, count: int) -> _Walk:
+def _walk(calls: Calls, call: int, count: int, late: int) -> _Walk:
     path, step = list[Place](), call
     while step >= 0 and calls.is_user[step]:
         path.append(calls.place(step))
         step = int(calls.parent[step])
     whole = [place for place in path if not _is_part(place) or place is path[-1]]
     chain = tuple(((place.file, place.function), place.line) for place in whole)
-    return _Walk(call, count, path[0], chain, tuple(place.offset for place in whole))
+    return _Walk(call, count, late, path[0], chain, tuple(place.offset for place in whole))
 
 
 def _ends(walks: list[_Walk]) -> dict[Function, int]:
@@ -172,7 +176,7 @@ def _turning(walks: list[_Walk]) -> dict[Function, int]:
     turns, below = Counter[Function](), Counter[Function]()
     for walk in walks:
         if walk.turns is not None:
-            turns[walk.turns] += walk.count
+            turns[walk.turns] += walk.count - walk.late
         for function in {function for function, _ in walk.chain}:
             below[function] += walk.count
     return {

@@ -30,6 +30,27 @@ TEXT = """main: 0-100 request
     t2: 50-100 stack 5 serve.py:10.4:main > serve.py:20:<listcomp>"""
 
 
+@pytest.mark.parametrize(
+    ("times_ms", "late"),
+    [
+        ((0.0, 10.0, 20.0, 27.3), (True, True, True, False)),
+        ((0.0, 9.1, 19.1, 28.0), (False, True, True, False)),
+        ((3.0,), (False,)),
+        ((), ()),
+    ],
+)
+def test_rows_whole_steps_apart_are_of_a_look_that_came_late(
+    times_ms: tuple[float, ...], late: tuple[bool, ...]
+) -> None:
+    builder = CallsBuilder()
+    builder.add(-1, Place("serve.py", "main", 1))
+    rows = [(round(one * 1e6), 0, 0, int(State.RUNNING)) for one in times_ms]
+    others = [(round(one * 1e6) + 1, 1, 0, int(State.RUNNING)) for one in (0.0, 7.7)]
+    found = Stacks.of(rows + others, builder.build())
+    assert tuple(found.is_late[found.lane == 0].tolist()) == late
+    assert not found.is_late[found.lane == 1].any()
+
+
 def same(a: Stacks, b: Stacks) -> bool:
     """Whether two tables say the same: rows, places and who called whom."""
     rows = all(np.array_equal(getattr(a, name), getattr(b, name)) for name in SAMPLE_COLUMNS)

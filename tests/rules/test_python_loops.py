@@ -109,6 +109,19 @@ def test_a_native_call_beside_the_loop_is_not_its_time() -> None:
     assert finding.where[0].time_ns == 10_000
 
 
+@pytest.mark.parametrize(("apart_us", "outcome"), [(4_999, "FOUND"), (5_000, "CLEAR")])
+def test_a_turn_that_the_sampler_was_late_for_ends_a_native_call(
+    apart_us: int, outcome: str
+) -> None:
+    """Rows that lie whole steps of the sampler's pace apart make up for looks that it missed."""
+    text = f"""
+        main: 0-{40 * apart_us} request
+        main: 0-{30 * apart_us} stack 30 serve.py:54.20:serve > serve.py:40.1:lap
+        main: {30 * apart_us}-{40 * apart_us} stack 10 serve.py:9.200:main
+    """
+    assert verdict_of(RULE, recording(text, gpus=())).outcome is Outcome(outcome)
+
+
 def test_a_loop_hidden_behind_the_device_costs_nothing() -> None:
     text = f"""
         main: 0-100 request
