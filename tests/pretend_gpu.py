@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from math import prod
+from typing import Any
 
-from infprof.profiler.events import EventsBuilder, Kind
+from infprof.profiler.events import EventsBuilder, Flag, Kind
 from infprof.profiler.gpu_table import lookup
 from infprof.profiler.recording import (
     Gpu,
@@ -28,15 +29,17 @@ from infprof.rules.host_link import host_link
 from tests.build import A100
 
 Shape = tuple[int, ...]
+Sizes = Any
+"""An example's constants by their names."""
 
-FP32, BF16, TF32 = "float", "c10::BFloat16", "tf32"
-TYPE_BYTES = {FP32: 4, BF16: 2}
+FP32, FP16, BF16, TF32 = "float", "c10::Half", "c10::BFloat16", "tf32"
+TYPE_BYTES = {FP32: 4, FP16: 2, BF16: 2}
 
 H200 = Gpu(
     name="NVIDIA H200", sm_major=9, sm_minor=0, multiprocessors=132, memory_bytes=141 * 10**9
 )
 
-PEAKS = {FP32: "fp32", TF32: "tf32", BF16: "bf16"}
+PEAKS = {FP32: "fp32", TF32: "tf32", FP16: "fp16", BF16: "bf16"}
 PAGEABLE = 8e9
 """Bytes per second of a copy out of pageable memory, and of a thread's own."""
 REACHED = 0.8
@@ -69,7 +72,7 @@ class PretendGpu:
         assert spec is not None
         self.gpu, self.spec, self.link = gpu, spec, host_link(Machine(gpus=[gpu]))
         self.builder, self.ids = EventsBuilder(), count(1)
-        self.now = self.free = 0
+        self.now = self.free = self.arrived = 0
         self.tf32 = tf32
         self.requests = list[tuple[int, int, int, int, bool, int, int]]()
 
@@ -79,7 +82,10 @@ class PretendGpu:
             subject=Subject(kind="run", name="pretended"),
             machine=Machine(gpus=[self.gpu]),
             flags={"matmul_precision": "high" if self.tf32 else "highest", "cudnn_tf32": True},
-            lanes=[Lane(type="thread", process=1, id=1), Lane(type="stream", device=0, id=7)],
+            lanes=[
+                Lane(type="thread", process=1, id=1),
+                *(Lane(type="stream", device=0, id=stream) for stream in (7, 8)),
+            ],
             requests_seen=len(self.requests),
         )
         return Recording(header, self.builder.build(), Requests.of(self.requests))
@@ -100,26 +106,33 @@ class PretendGpu:
         self.builder.add(Kind.RANGE, 0, stage, start, self.now, stage=stage)
 
     @contextmanager
-    def op(self, name: str, dtype: str = FP32, *shapes: Shape, types: str = "") -> Iterator[None]:
+    def op(
+        self, name: str, dtype: str = FP32, *shapes: Shape, types: tuple[str, ...] = ()
+    ) -> Iterator[None]:
         """An operator and what it calls; ``types`` where its inputs have not all ``dtype``."""
         start = self.now
         self.now += ENTER
         yield
         self.now += LEAVE
-        of_each = types.split() or [dtype] * len(shapes)
-        given = json.dumps({"dims": shapes, "types": of_each})
+        given = json.dumps({"dims": shapes, "types": types or [dtype] * len(shapes)})
         self.builder.add(Kind.OP, 0, f"aten::{name}", start, self.now, shapes=given)
 
     def work(self, time_ns: float) -> None:
         """The host computes."""
         self.now += round(time_ns)
 
+    def call(self, name: str, time_ns: int = CALL) -> int:
+        """A call of the driver; its number."""
+        start, self.now, number = self.now, self.now + time_ns, next(self.ids)
+        self.builder.add(Kind.CALL, 0, name, start, self.now, correlation=number)
+        return number
+
     def launch(self, kernel: str, moved_bytes: float, flops: float = 0, peak: str = BF16) -> None:
         """Issue a kernel."""
         arithmetic = flops / (self.spec.peak(PEAKS[self.precision(peak)]) or 1.0)
         moving = moved_bytes / self.spec.bandwidth_bytes_per_s
         needs = round(1e9 * max(arithmetic, moving) / REACHED)
-        call = self._call("cudaLaunchKernel")
+        call = self.call("cudaLaunchKernel")
         start = max(self.now + LATENCY, self.free + TAIL)
         self.free = start + max(needs, SHORTEST)
         self.builder.add(Kind.KERNEL, 1, kernel, start, self.free, correlation=call)
@@ -133,41 +146,56 @@ class PretendGpu:
         start, self.now = self.now, max(self.now + CALL, self.free + TAIL)
         self.builder.add(Kind.CALL, 0, name, start, self.now)
 
-    def copy(self, way: str, size: int, *, pinned: bool = False) -> None:
-        """Upload or download; out of and into pageable memory the host waits for it."""
+    def graph(self, kernels: list[str]) -> None:
+        """Issue kernels as short as can be with one call."""
+        call, at = self.call("cudaGraphLaunch"), max(self.now + LATENCY, self.free + TAIL)
+        for kernel in kernels:
+            self.builder.add(
+                Kind.KERNEL, 1, kernel, at, at + SHORTEST, correlation=call, flags=Flag.GRAPH
+            )
+            at += SHORTEST + TAIL
+        self.free = at - TAIL
+
+    def copy(
+        self, way: str, size: int, *, pinned: bool = False, waits: bool = True, ahead: bool = False
+    ) -> None:
+        """Upload or download. The host waits for it where memory is pageable, but for what is so
+        small that the driver takes it along; ``ahead``: on a stream of its own, for the next
+        request, while this one's input has arrived during the last."""
         memory = "Pinned" if pinned else "Pageable"
         rate = self.link.bytes_per_s if pinned else PAGEABLE
         name = {"HtoD": f"({memory} -> Device)", "DtoH": f"(Device -> {memory})"}[way]
-        begin, call = self.now, next(self.ids)
-        start = max(self.now + LATENCY, self.free + TAIL)
-        self.free = start + max(round(1e9 * size / rate), SHORTEST)
-        self.now = self.now + CALL if pinned else max(self.now + CALL, self.free + TAIL)
-        self.builder.add(Kind.CALL, 0, "cudaMemcpyAsync", begin, self.now, correlation=call)
+        begin, number = self.now, next(self.ids)
+        before = self.arrived if ahead else self.free
+        start = max(self.now + LATENCY, before + TAIL)
+        end = start + max(round(1e9 * size / rate), SHORTEST)
+        if ahead:
+            self.free, self.arrived = max(self.free, self.arrived), end
+        else:
+            self.free = end
+        is_waited_for = waits and not pinned
+        self.now = max(self.now + CALL, end + TAIL) if is_waited_for else self.now + CALL
+        self.builder.add(Kind.CALL, 0, "cudaMemcpyAsync", begin, self.now, correlation=number)
         self.builder.add(
-            Kind.COPY, 1, f"Memcpy {way} {name}", start, self.free, correlation=call,
+            Kind.COPY, 2 if ahead else 1, f"Memcpy {way} {name}", start, end, correlation=number,
             size_bytes=size,
         )  # fmt: skip
-        if not pinned:
+        if is_waited_for:
             self.wait()
-
-    def _call(self, name: str) -> int:
-        start, self.now, call = self.now, self.now + CALL, next(self.ids)
-        self.builder.add(Kind.CALL, 0, name, start, self.now, correlation=call)
-        return call
 
     # What models are made of.
 
-    def linear(self, rows: int, into: int, out: int, dtype: str) -> None:
-        """A layer on so many rows."""
+    def linear(self, rows: int, into: int, out: int, dtype: str, part: float = 1.0) -> None:
+        """A layer on so many rows; ``part`` of what a good product reaches."""
         with self.op("linear", dtype, (rows, into), (out, into), (out,)):
-            self.addmm(rows, into, out, dtype)
+            self.addmm(rows, into, out, dtype, part)
 
-    def addmm(self, rows: int, into: int, out: int, dtype: str) -> None:
+    def addmm(self, rows: int, into: int, out: int, dtype: str, part: float = 1.0) -> None:
         """Its product."""
         moved = TYPE_BYTES[dtype] * (rows * into + into * out + rows * out)
         with self.op("addmm", dtype, (out,), (rows, into), (into, out)):
             kernel = GEMM[self.precision(dtype)]
-            self.launch(kernel, moved, 2.0 * rows * into * out, dtype)
+            self.launch(kernel, moved, 2.0 * rows * into * out / part, dtype)
 
     def each(self, name: str, dtype: str, shape: Shape, inputs: int = 1) -> None:
         """An element-wise operator."""
@@ -195,7 +223,16 @@ class PretendGpu:
         """The mean of all numbers' sizes, and ``float()`` of it."""
         with self.mark("compute"):
             self.each("abs", dtype, shape)
-            with self.op("mean", dtype, shape):
-                self.launch(REDUCES, TYPE_BYTES[dtype] * prod(shape))
-        with self.mark("d2h"), self.op("item", dtype), self.op("_local_scalar_dense", dtype):
+            self.reduce("mean", dtype, shape)
+        with self.mark("d2h"):
+            self.item(dtype)
+
+    def reduce(self, name: str, dtype: str, shape: Shape) -> None:
+        """A sum, a mean, the largest."""
+        with self.op(name, dtype, shape):
+            self.launch(REDUCES, TYPE_BYTES[dtype] * prod(shape))
+
+    def item(self, dtype: str) -> None:
+        """One number to the host."""
+        with self.op("item", dtype), self.op("_local_scalar_dense", dtype):
             self.copy("DtoH", TYPE_BYTES[dtype])

@@ -2,8 +2,8 @@
 
 What it looks for:
 Eight or more copies per request in one direction that each move less than 64 KB and do not come
-from a CUDA graph. The time is that of the copies and of the calls that start them, where nothing
-the GPU did hid it.
+from a CUDA graph. The time is that of the copies, of the calls that start them and of the operators
+that make these calls (`.to()`, `copy_`, `.item()`), where nothing the GPU did hid it.
 
 Why it costs time:
 64 KB cross a PCIe link in 2.6 us, but a copy costs about 10 us to issue, to set up and often to
@@ -29,6 +29,7 @@ import numpy as np
 
 from infprof.profiler import names
 from infprof.profiler.events import Flag, Kind
+from infprof.profiler.nesting import innermost_at
 from infprof.profiler.replay import Change
 from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence, Need
@@ -41,6 +42,10 @@ MIN_COPIES = 8
 
 SMALL_BYTES = 64_000
 """Moving this much takes 2.6 us at 25 GB/s, less than the fixed cost of any copy."""
+
+
+ISSUE_COPIES = ("aten::to", "aten::copy_", "aten::item")
+"""Operators, as a program calls them, that do nothing but start a copy."""
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
@@ -60,9 +65,11 @@ def _finding(evidence: Evidence, direction: str, copies: Rows) -> Finding:
     median = float(np.median(evidence.timeline.events.size_bytes[copies]))
     calls = evidence.timeline.launch_of[copies]
     calls = calls[calls >= 0].astype(np.intp)
+    ops = _operators(evidence, calls)
     rows = np.concatenate([copies, calls])
     moving = evidence.exposed_part_ns(copies, f"{direction}.copy")
     spent = evidence.exposed_part_ns(rows, direction, "python.launch")
+    spent += evidence.exposed_part_ns(ops, "python.dispatch")
     count = len(copies) / evidence.requests
     to_device = direction == "h2d"
     return Finding(
@@ -77,17 +84,28 @@ def _finding(evidence: Evidence, direction: str, copies: Rows) -> Finding:
         saving=Saving(_but_one(moving, count) if to_device else 0, _but_one(spent, count), "B"),
         fix=PACK_INPUTS if to_device else COLLECT_RESULTS,
         where=evidence.top(rows),
-        change=_packed(evidence, copies, calls, count),
+        change=_packed(evidence, copies, calls, ops, count),
     )
 
 
-def _packed(evidence: Evidence, copies: Rows, calls: Rows, count: float) -> Change | None:
-    """Each request's copies and calls, all but the first of the recording."""
+def _operators(evidence: Evidence, calls: Rows) -> Rows:
+    """What the program called to start these copies, where that does nothing else."""
+    events, ops = evidence.timeline.events, evidence.timeline.outermost_ops
+    ops = ops[evidence.timeline.label(ops, lambda name: name if name in ISSUE_COPIES else "") != ""]
+    found = innermost_at(events, ops, events.lane[calls], events.start_ns[calls])
+    return np.unique(found[found >= 0])
+
+
+def _packed(
+    evidence: Evidence, copies: Rows, calls: Rows, ops: Rows, count: float
+) -> Change | None:
+    """Each request's copies, calls and operators, all but the first of the recording."""
     copied = evidence.shorter((copies, (count - 1) / count))
     if copied is None:
         return None
     later = calls[1:]
-    return copied.and_also(Change(None, evidence.timeline.busy(later), frozenset(later.tolist())))
+    issuing = evidence.timeline.busy(np.concatenate([later, ops[1:]]))
+    return copied.and_also(Change(None, issuing, frozenset(later.tolist())))
 
 
 def _but_one(time_ns: int, count: float) -> int:
