@@ -1,4 +1,4 @@
-"""Kernels that only prepare what others compute with, found by their names: what they take."""
+"""Kernels that only prepare what others compute with: what they take."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ import re
 from collections.abc import Iterator
 
 from infprof.profiler.events import Kind
+from infprof.profiler.timeline import Rows
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.launch_gaps import faster_kernels_help
 from infprof.rules.model_callers import compute_where
 
 
+def kernels_named(evidence: Evidence, named: re.Pattern[str]) -> Rows:
+    """Those with such names."""
+    return evidence.rows(Kind.KERNEL, lambda name: "yes" if named.search(name) else None, "yes")
+
+
 def needless_kernels(
-    evidence: Evidence, named: re.Pattern[str], least_share: float, title: str, does: str, fix: Fix
+    evidence: Evidence, rows: Rows, least_share: float, title: str, does: str, fix: Fix
 ) -> Iterator[Finding]:
-    """A finding if kernels with such names take at least ``least_share`` of the exposed compute;
-    none where faster kernels would help nobody. ``does`` says in words what is all that they do."""
-    rows = evidence.rows(Kind.KERNEL, lambda name: "yes" if named.search(name) else None, "yes")
+    """A finding if these kernels take at least ``least_share`` of the exposed compute; none where
+    faster kernels would help nobody. ``does`` says in words what is all that they do."""
     if not len(rows) or not faster_kernels_help(evidence):
         return
     time_ns, computing = evidence.exposed_part_ns(rows, "compute"), evidence.exposed_ns("compute")

@@ -136,6 +136,22 @@ def autocast_weights(gpu: PretendGpu, of: Sizes, cured: bool) -> None:
     gpu.answer(FP32, shape)
 
 
+def unpacked_weights(gpu: PretendGpu, of: Sizes, cured: bool) -> None:
+    """Products, each after a cast and a scaling of its weights."""
+    weight = of.WIDTH, of.WIDTH
+    with gpu.mark("compute"):
+        for _ in range(of.LAYERS):
+            if not cured:
+                types = BF16, "signed char"
+                with gpu.op("to", BF16, weight, types=types[1:]), gpu.op("_to_copy", BF16, weight):
+                    with gpu.op("copy_", BF16, weight, weight, types=types):
+                        gpu.launch(COPIES, 3 * prod(weight))
+                with gpu.op("mul", BF16, weight, (of.WIDTH, 1)):
+                    gpu.launch(EAGER.format("MulFunctor"), 4 * prod(weight))
+            gpu.linear(of.ROWS, of.WIDTH, of.WIDTH, BF16)
+    gpu.answer(BF16, (of.ROWS, of.WIDTH))
+
+
 def fp32_matmul(gpu: PretendGpu, of: Sizes, cured: bool) -> None:
     """Three layers; TF32 is the recording's own affair."""
     with gpu.mark("compute"):

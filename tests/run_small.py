@@ -21,6 +21,7 @@ SMALL: dict[str, dict[str, int | str]] = {
     "misread_copy": {"ROWS": 16, "WIDTH": 64, "LAYERS": 2, "PROFILES": 16, "PROFILE": 8},
     "moved_model": {"WIDTH": 64, "HIDDEN": 128, "ROWS": 8},
     "one_answer": {"LAYERS": 2, "WIDTH": 256, "BACKEND": "aot_eager"},
+    "unpacked_weights": {"LAYERS": 2, "WIDTH": 64, "ROWS": 8},
     "pointwise_chain": {"NUMBERS": 1024, "BACKEND": "aot_eager"},
 }
 """Each example's own constants. This backend needs no C++ compiler."""

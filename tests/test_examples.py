@@ -100,7 +100,7 @@ def test_every_rule_has_an_example_and_every_example_a_rule() -> None:
     elsewhere = {rule for rule in catalog() if any(f'"rule": "{rule}"' in one for one in zoo)}
     of_engines = {rule for rule, one in catalog().items() if "served" in getattr(one, "NEEDS", ())}
     from_outside = {"blocking-coroutine"}  # planted in tests/servers
-    not_here = {"exposed-communication", "dequantization"}  # several GPUs; packed checkpoints
+    not_here = {"exposed-communication"}  # several GPUs
     of_machines = {  # no script has them in its hand
         "starved-cpu", "low-gpu-clocks", "slow-link", "unused-gpu", "misleading-utilization",
     }  # fmt: skip

@@ -3,8 +3,8 @@
 What it looks for:
 Kernels that only unpack weights (bitsandbytes' `kDequantizeBlockwise`, GPTQ's
 `reconstruct_gptq_kernel`, AWQ's `awq_dequantize_kernel`) or mend an 8-bit product
-(`kdequant_mm_int32_fp16`, `kInt8VectorQuant`), when they take a tenth of the GPU's exposed compute
-or more.
+(`kdequant_mm_int32_fp16`, `kInt8VectorQuant`), and those of operators that cast 8-bit weights to
+the layer's type and scale them, when they take a tenth of the GPU's exposed compute or more.
 
 Why it costs time:
 Such a kernel reads the small weights, writes them as 16 bits, and the product reads those: more
@@ -28,9 +28,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Step
-from infprof.rules.needless_kernels import needless_kernels
+from infprof.rules.needless_kernels import kernels_named, needless_kernels
+from infprof.rules.op_kernels import kernels_of
+from infprof.rules.weight_unpacking import weight_unpacking
 
 NEEDS: tuple[Need, ...] = ("device",)
 STEP: Step = "precision"
@@ -67,7 +71,10 @@ model = AutoModelForCausalLM.from_pretrained(NAME, dtype=torch.bfloat16, device_
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
-    """Judge the kernels that only unpack."""
+    """Judge the kernels that only unpack, by their names or by the operators they run for."""
     title = "Compute with weights that need not be unpacked for each product"
     does = "unpack quantised weights or results"
-    yield from needless_kernels(evidence, UNPACKS, MIN_SHARE_OF_COMPUTE, title, does, FIX)
+    kernels = kernels_named(evidence, UNPACKS)
+    if not evidence.lacks("ops") and not evidence.lacks("shapes"):
+        kernels = np.union1d(kernels, kernels_of(evidence, weight_unpacking(evidence)))
+    yield from needless_kernels(evidence, kernels, MIN_SHARE_OF_COMPUTE, title, does, FIX)

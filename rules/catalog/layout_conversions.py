@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix
-from infprof.rules.needless_kernels import needless_kernels
+from infprof.rules.needless_kernels import kernels_named, needless_kernels
 
 NEEDS: tuple[Need, ...] = ("device",)
 
@@ -57,4 +57,5 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     """Judge the kernels that only convert."""
     title = "Keep the convolutions' tensors in channels_last, so that nothing converts them"
     does = "change a tensor's layout"
-    yield from needless_kernels(evidence, CONVERTS, MIN_SHARE_OF_COMPUTE, title, does, FIX)
+    kernels = kernels_named(evidence, CONVERTS)
+    yield from needless_kernels(evidence, kernels, MIN_SHARE_OF_COMPUTE, title, does, FIX)

@@ -3,7 +3,8 @@
 What it looks for:
 Copies within one memory (`contiguous`, `clone`, `cat`, `copy_`, a change of layout or type that
 stays where it is) that take a tenth of the computing or more: on a GPU by their kernels, on a CPU
-by their operators. The casts of weights that autocast makes are autocast-churn's case.
+by their operators. The casts of weights that autocast makes are autocast-churn's case, those that
+unpack weights dequantization's.
 
 Why it costs time:
 A copy computes nothing: each byte is read once and written once at the memory's speed, and the next
@@ -38,6 +39,7 @@ from infprof.rules.model_callers import compute_where
 from infprof.rules.op_kernels import kernels_of
 from infprof.rules.processor import ran_on_gpu
 from infprof.rules.weight_casts import casts_of_weights
+from infprof.rules.weight_unpacking import weight_unpacking
 
 NEEDS: tuple[Need, ...] = ()
 
@@ -84,10 +86,11 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _others(evidence: Evidence, copies: Rows) -> Rows:
-    """Without those that are autocast-churn's case, as far as they can be told."""
+    """Without those that are autocast-churn's or dequantization's case, as far as can be told."""
     if evidence.lacks("ops") or evidence.lacks("shapes"):
         return copies
-    return np.setdiff1d(copies, kernels_of(evidence, casts_of_weights(evidence)))
+    theirs = np.union1d(casts_of_weights(evidence), weight_unpacking(evidence))
+    return np.setdiff1d(copies, kernels_of(evidence, theirs))
 
 
 def _judge(

@@ -7,7 +7,8 @@ import pytest
 from infprof.profiler.recording import Recording
 from infprof.rules.finding import Outcome
 from tests.build import recording
-from tests.rules.judge import verdict_of
+from tests.pretend_examples import recorded as pretended
+from tests.rules.judge import evidence_of, verdict_of
 
 RULE = "dequantization"
 KERNEL = "void kDequantizeBlockwise<__nv_bfloat16, 512, 64, 8, 2>"
@@ -29,6 +30,18 @@ def test_it_is_found() -> None:
     assert (finding.saving.low_ns, finding.saving.high_ns) == (0, 300_000)
     assert "33 % of the compute" in finding.why and finding.saving.confidence == "C"
     compile(finding.fix.code, "fix", "exec")
+
+
+def test_so_are_casts_and_scalings_of_weights() -> None:
+    slow, cured = (evidence_of(pretended("unpacked_weights", cured=one)) for one in (False, True))
+    (finding,) = verdict_of(RULE, slow.recording).findings
+    assert finding.saving.high_ns == pytest.approx(slow.wall_ns - cured.wall_ns, rel=0.05)
+    assert verdict_of("tensor-copies", slow.recording).outcome is Outcome.CLEAR
+    assert verdict_of(RULE, cured.recording).outcome is Outcome.CLEAR
+
+
+def test_bytes_of_a_picture_made_floats_are_no_weights() -> None:
+    assert verdict_of(RULE, pretended("wide_inputs", cured=True)).outcome is Outcome.CLEAR
 
 
 @pytest.mark.parametrize(
