@@ -15,6 +15,7 @@ from infprof.profiler.collectors.kernels import ALIGNING_MARKS, MARK
 from infprof.profiler.cycle_requests import cut, whole_run
 from infprof.profiler.events import Events, EventsBuilder, Kind, concatenate
 from infprof.profiler.importers.kineto import read as read_kineto
+from infprof.profiler.input_series import input_series
 from infprof.profiler.intervals import Int64Array
 from infprof.profiler.mark_table import Marks
 from infprof.profiler.recording import (
@@ -87,7 +88,7 @@ def assemble(
     requests = _requests(own, marks, parts, session, header)
     header.requests_seen = max(session.requests_seen, len(requests))
     _ranges(marks, parts, session.pid)
-    samples = _samples(header, sampled)
+    samples = _samples(header, {**sampled, "model": input_series(marks)})
     stints = _stints(marks, parts, session.pid)
     requests = seen_whole(requests, stints, header.windows)
     stacks = _stacks(folder, own, parts, session, header, sampled, requests)
@@ -156,8 +157,7 @@ def _ranges(marks: Marks, parts: Parts, pid: int | None) -> None:
     for stage, name, start, end, thread in marks.ranges():
         lane = parts.lane(Lane(type="thread", process=pid, id=thread))
         builder.add(Kind.RANGE, lane, name, start, end, stage=stage or None)
-    same = np.arange(len(parts.lanes), dtype=np.int32)
-    parts.events.append((builder.build(), 0, same))
+    parts.events.append((builder.build(), 0, np.arange(len(parts.lanes), dtype=np.int32)))
 
 
 MOST_PLACES = 10

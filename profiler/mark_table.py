@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from infprof.profiler.cycle_requests import Turns
 from infprof.profiler.intervals import Int64Array
-from infprof.profiler.marks import CONTENT, NUMBERED, RANGE, REQUEST, STINT, TURN
+from infprof.profiler.marks import CONTENT, NUMBERED, PADDING, RANGE, REQUEST, STINT, TURN
 from infprof.profiler.session_files import read_marks
 from infprof.profiler.stints import NOBODY, Stints
 
@@ -34,7 +34,7 @@ class Marks:
 
     def ranges(self) -> Iterator[tuple[str, str, int, int, int]]:
         """(stage, name, start_ns, end_ns, thread) of each range."""
-        special = self._of(TURN) | self._of(CONTENT) | self._of(STINT)
+        special = self._of(TURN) | self._of(CONTENT) | self._of(STINT) | self._of(PADDING)
         for key, start, end, thread, _ in self.table[
             (self.table[:, 4] == RANGE) & ~special
         ].tolist():
@@ -72,6 +72,12 @@ class Marks:
             known = place < len(theirs)
             size[mine[known]] = theirs[place[known], 4]
         return Turns(rows[:, 1], rows[:, 3], rows[:, 2], size)
+
+    def paddings(self, what: str) -> Int64Array:
+        """(start_ns, how many of its tokens, tokens) of each call that a mask was read of."""
+        keys = [key for key, pair in enumerate(self.pairs) if pair == (PADDING, what)]
+        rows: Int64Array = self.table[np.isin(self.table[:, 0], keys)][:, [1, 2, 4]]
+        return rows
 
     def contents(self, requests: list[tuple[int, ...]]) -> dict[tuple[int, int], int]:
         """Fingerprint of the first input of each request, by its (start_ns, thread)."""

@@ -24,6 +24,10 @@ CONTENT = "content"
 """In place of a stage: the model called next gets an input with the fingerprint ``end_ns``, and of
 as many values as the last column says."""
 
+PADDING = "padding"
+"""In place of a stage: of as many tokens as the last column says that the model is called with,
+``end_ns`` are ``real``, or are left if rows end with the ``longest``."""
+
 STINT = "stint"
 """In place of a stage: the thread worked for the request whose number is in the last column; with a
 name, the request waited for that instead."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter_ns
 from types import CodeType, FrameType
 from typing import Any, Protocol
@@ -32,8 +32,16 @@ TORCH_CALLS = MODEL_FILE, "torch/_dynamo/eval_frame.py"
 class Listener(Protocol):
     """Who is told, in the thread that calls."""
 
-    def model_called(self, model: Any, inputs: Any, caller: FrameType, since_ns: int) -> None:
-        """An outermost model call begins; we have been at work since then."""
+    def model_called(
+        self,
+        model: Any,
+        inputs: tuple[Any, ...],
+        named: Mapping[str, Any],
+        caller: FrameType,
+        since_ns: int,
+    ) -> None:
+        """An outermost model call begins; we have been at work since then. The last of its inputs
+        are ``named``."""
 
     def model_returned(self, model: Any, end_ns: int) -> None:
         """It ended then, or raised; we have been at work since."""
@@ -184,7 +192,7 @@ class ModelCalls:
                     CHANGES.learn(type(args[0]))
                     self._wrap(type(args[0]))
             inputs = (*args[1:], *kwargs.values())
-            self._listener.model_called(args[0], inputs, _caller(), since_ns)
+            self._listener.model_called(args[0], inputs, kwargs, _caller(), since_ns)
         except Exception as error:  # ours may never fail the program
             self._give_up(error)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from random import SystemRandom
 from time import perf_counter_ns, thread_time_ns
 from types import FrameType
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from infprof.profiler import request
 from infprof.profiler.call_tree import CallTree
+from infprof.profiler.host_tensor import Unreadable, is_plain, memory_of, unnoticed
 from infprof.profiler.loop_marks import begins_turn
 from infprof.profiler.loop_tasks import tasks_under_way
-from infprof.profiler.marks import CONTENT, RANGE, TURN, keys, this_thread
+from infprof.profiler.marks import CONTENT, PADDING, RANGE, TURN, keys, this_thread
+from infprof.profiler.padding import padding_of
 
 if TYPE_CHECKING:
     from infprof.profiler.session import Session
@@ -36,6 +39,7 @@ MANY_TURNS = 50
 """Of an inner loop, before the outer one may be taken for ended."""
 
 FINGERPRINTED_CALLS = 1_000
+READ_MASKS = 300
 COST_SHARE, COST_NS = 0.005, 100_000_000
 """Listening takes 10 us a model call, and 200 in a virtual machine on a busy host. Where that is
 more than this share of the time, a program is listened to until it is known well enough, or until
@@ -73,7 +77,9 @@ class ModelCycles:
         self.cost_ns = 0
         """What listening took of the program's threads' time on a CPU. That they waited meanwhile,
         for the interpreter or at the gate, is not counted."""
-        self._asked = self._fingerprinted = self._called = self._turns = self._first_ns = 0
+        self._asked = self._fingerprinted = self._masks = self._called = self._turns = (
+            self._first_ns
+        ) = 0
         self._inner = self._most_inner = 0
         """Turns of inner loops since the last one that counts, and the most there were before."""
         self.inside: set[int] = set()
@@ -81,7 +87,14 @@ class ModelCycles:
         self.unit = FIRST
         """Depth of the outermost loop seen to turn: its turns are what windows count."""
 
-    def model_called(self, model: Any, inputs: Any, caller: FrameType, since_ns: int) -> None:
+    def model_called(
+        self,
+        model: Any,
+        inputs: tuple[Any, ...],
+        named: Mapping[str, Any],
+        caller: FrameType,
+        since_ns: int,
+    ) -> None:
         """An outermost model call begins."""
         began, thread = thread_time_ns(), this_thread.id
         self._note_own_time(since_ns, thread)
@@ -91,6 +104,7 @@ class ModelCycles:
             self._turn(thread, caller)
         turned = perf_counter_ns()
         self._note_content(thread, inputs)
+        self._note_padding(thread, model, inputs, named)
         now = self._of_thread.start_ns = perf_counter_ns()
         self._session.add_mark(keys["profiler", NOTING], turned, now, thread, RANGE)
         self._called += 1
@@ -186,6 +200,16 @@ class ModelCycles:
                 start = perf_counter_ns()
                 self._session.add_mark(keys[CONTENT, ""], start, value, thread, size)
 
+    def _note_padding(
+        self, thread: int, model: Any, inputs: tuple[Any, ...], named: Mapping[str, Any]
+    ) -> None:
+        if self._masks < READ_MASKS and (found := padding_of(model, inputs, named)) is not None:
+            self._masks += 1
+            start = perf_counter_ns()
+            for what in ("longest", "real"):
+                key = keys[PADDING, what]
+                self._session.add_mark(key, start, getattr(found, what), thread, found.tokens)
+
 
 def fingerprint(inputs: Any) -> tuple[int, int] | None:
     """A salted number for the content of the first tensor, and how many values it has.
@@ -193,24 +217,18 @@ def fingerprint(inputs: Any) -> tuple[int, int] | None:
     Nothing can be learned from it but whether two inputs of this process were the same. ``None``
     for a tensor that is not plain memory of the host.
     """
-    torch = sys.modules["torch"]
-    tensor = next((one for one in inputs if type(one) is torch.Tensor), None)
-    if tensor is None or torch.jit.is_tracing():  # it would note down what we ask
+    tensor = next(filter(is_plain, inputs), None)
+    if tensor is None:
         return None
     try:
-        with torch._C.DisableTorchFunction():  # nor may a mode of the program's
+        with unnoticed():
             return _of_memory(tensor)
-    except RuntimeError:  # sparse, wrapped by a transform, ...
+    except Unreadable:
         return None
 
 
-def _of_memory(tensor: Any) -> tuple[int, int] | None:
-    if tensor.device.type != "cpu" or not tensor.is_contiguous():
-        return None
-    size = tensor.numel() * tensor.element_size()
-    start, storage = tensor.data_ptr(), tensor.untyped_storage()
-    if not start or start + size > storage.data_ptr() + storage.nbytes():
-        return None  # its memory was taken back
+def _of_memory(tensor: Any) -> tuple[int, int]:
+    start, size = memory_of(tensor)
     from ctypes import string_at
 
     if size <= 3 * SAMPLED_BYTES:

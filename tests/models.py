@@ -38,7 +38,9 @@ class Heard:
         self.returned: list[str] = []
         self.inputs: list[Any] = []
 
-    def model_called(self, model: Any, inputs: Any, caller: FrameType, since_ns: int) -> None:
+    def model_called(
+        self, model: Any, inputs: Any, named: Any, caller: FrameType, since_ns: int
+    ) -> None:
         """One more."""
         self.called.append((type(model).__name__, caller.f_code.co_name))
         self.inputs.append(inputs)

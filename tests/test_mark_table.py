@@ -7,10 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from infprof.profiler.mark_table import Marks
-from infprof.profiler.marks import CONTENT, RANGE, REQUEST, TURN, WIDTH, state
+from infprof.profiler.marks import CONTENT, PADDING, RANGE, REQUEST, TURN, WIDTH, state
 
-PAIRS = [("io", "read"), (REQUEST, "serve"), (TURN, ""), (CONTENT, ""), ("", "work")]
-READ, SERVE, NEW_TURN, GIVEN, WORK = range(5)
+PAIRS = [
+    ("io", "read"),
+    (REQUEST, "serve"),
+    (TURN, ""),
+    (CONTENT, ""),
+    ("", "work"),
+    (PADDING, "real"),
+]
+READ, SERVE, NEW_TURN, GIVEN, WORK, TOKENS = range(6)
 
 
 def marks(*rows: tuple[int, int, int, int, int]) -> Marks:
@@ -25,7 +32,10 @@ def test_ranges_are_what_is_nothing_else() -> None:
         (NEW_TURN, 0, 3, 1, RANGE),
         (GIVEN, 0, -1, 1, RANGE),  # a content of unknown size looks like a range
         (WORK, 2, 4, 7, RANGE),
+        (TOKENS, 3, 12, 1, 40),
     )
+    assert table.paddings("real").tolist() == [[3, 12, 40]]
+    assert not len(table.paddings("longest"))
     assert list(table.ranges()) == [
         ("io", "read", 0, 5, 1),
         (REQUEST, "serve", 1, 3, 1),
