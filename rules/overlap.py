@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from infprof.profiler.intervals import EMPTY, intersect
+from infprof.profiler.intervals import EMPTY, Intervals, intersect
 from infprof.profiler.pipelining import Stage, mean_ns, pipelined
 from infprof.profiler.timeline import Rows
 from infprof.rules.cores_at_once import cores_at_once
@@ -29,14 +29,28 @@ def saving_beside(
     """What it saves to do these rows, exposed as ``leaf``, in ``workers`` meanwhile; a request has
     ``parts`` of them in turn. Nothing where threads only take turns; ``None`` where it is not known
     how many advance at once."""
-    spans, wall = waited_for(evidence, rows, leaf), evidence.wall_ns
-    saved = evidence.saved_ns(evidence.exposed_part_ns(rows, leaf), without(evidence, spans))
-    moved, rest = per_request(evidence, spans), wall - saved
-    part = -(-moved // workers)
-    computing = min(max(wall - moved - waiting_ns(evidence), 0), rest)
     cores = cores_at_once(evidence, rows, evidence.timeline.model_ranges)
     if cores is None:
         return None
+    exposed = evidence.exposed_part_ns(rows, leaf)
+    return saving_of(evidence, waited_for(evidence, rows, leaf), exposed, cores, workers, parts)
+
+
+def saving_of(
+    evidence: Evidence,
+    spans: Intervals,
+    exposed_ns: int,
+    cores: float,
+    workers: int = 1,
+    parts: float = 1.0,
+) -> Saving:
+    """The same of any time within the requests, a set, of which so much is exposed; ``cores`` are
+    the threads that advance at once."""
+    wall = evidence.wall_ns
+    saved = evidence.saved_ns(exposed_ns, without(evidence, spans))
+    moved, rest = per_request(evidence, spans), wall - saved
+    part = -(-moved // workers)
+    computing = min(max(wall - moved - waiting_ns(evidence), 0), rest)
     best, worst = (
         pipelined(Stage(part, part, workers), Stage(rest, computing, threads), wall, cores)
         for threads in (1, _threads(evidence))  # small operators use one
