@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infprof.profiler.recording import Phase
 from infprof.reports import wording
+from infprof.reports.late_work import late_work
 from infprof.reports.report import Note, Quality
 from infprof.reports.sample_quality import sample_limits
 from infprof.rules.evidence import Evidence
@@ -40,6 +41,7 @@ DOUBTFUL = frozenset(
         "dropped",
         "stack-clock",
         "hand-offs",
+        "late-work",
     }  # fmt: skip
 )
 """Notes that lower the confidence of every saving by one step."""
@@ -123,7 +125,7 @@ def _limits(evidence: Evidence) -> list[Note]:
         found.append(Note(code="untraced", text=text))
     return [
         *found, *_hand_offs(evidence), *_latency_limits(evidence), *_host_limits(evidence),
-        *sample_limits(evidence),
+        *sample_limits(evidence), *late_work(evidence),
     ]  # fmt: skip
 
 
