@@ -107,13 +107,26 @@ def _works_around(threads: list[Turns], outer: int, inner: int) -> bool:
         rows, steps = _rows(one, outer), one.time_ns[one.depth == inner]
         turns += len(rows)
         whole += sum(end - start for start, end, _ in rows)
-        step = int(np.median(np.diff(steps))) if len(steps) > 1 else 0
-        for start, end, _ in rows:
-            first, after = np.searchsorted(steps, (start, end)).tolist()
-            if first < after:  # what begins the turn, and what ends it, is no step
-                before, beyond = int(steps[first]) - start, end - int(steps[after - 1])
+        runs = [_run_of(steps, row) for row in rows]
+        step = _usual([np.diff(run) for run in runs])
+        for (_, end, _), run in zip(rows, runs, strict=True):
+            if len(run) > 1:  # what begins the turn, and what ends it, is no step
+                before, beyond = int(run[1] - run[0]), end - int(run[-1])
                 around += max(before - step, 0) + max(beyond - step, 0)
     return turns >= FEW_TURNS and around >= OUTER_WORK * whole
+
+
+def _run_of(steps: Int64Array, row: Row) -> Int64Array:
+    """When the steps within an outer turn began; the call that begins the turn is the first."""
+    first, after = np.searchsorted(steps, row[:2]).tolist()
+    run: Int64Array = np.concatenate((np.array(row[:1], np.int64), steps[first:after]))
+    return run
+
+
+def _usual(steps: list[Int64Array]) -> int:
+    """The median of all; between two runs there is no step."""
+    each = np.concatenate(steps) if steps else np.empty(0, np.int64)
+    return int(np.median(each)) if len(each) else 0
 
 
 def _decodes(threads: list[Turns], outer: int) -> bool:

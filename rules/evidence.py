@@ -40,6 +40,9 @@ Need = Literal[
 """``service`` is always met: the rule judges what is known of all requests together, and how they
 are served, so that it needs none that was seen."""
 
+SEEN_BY_TRACER: tuple[Need, ...] = ("device", "ops", "shapes")
+"""Where no request was traced, what the tracer saw beside them tells nothing of them."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -187,6 +190,8 @@ class Evidence:
     def lacks(self, need: Need) -> str | None:
         """Why a need is not met, or ``None`` if it is."""
         header = self.header
+        if need in SEEN_BY_TRACER and len(self.timeline.events) > 0 and not self.timeline.traced:
+            return "no request ran under the tracer"
         answers: dict[Need, tuple[bool, str]] = {
             "device": (
                 self.timeline.has_device,

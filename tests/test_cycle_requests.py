@@ -66,6 +66,14 @@ def test_little_work_around_does_not_make_one() -> None:
     assert {end - start for start, end, *_ in rows} == {100}
 
 
+def test_two_calls_in_each_turn_of_a_loop_that_works_around_them() -> None:
+    """The only step of the inner loop is from the turn's first call to its second."""
+    rows = cut(turns(nested(outer=5, inner=2, step=100, work=300)), 0, [])
+    assert [(start, end) for start, end, *_ in rows] == [(i * 500, i * 500 + 500) for i in range(5)]
+    rows = cut(turns(nested(outer=5, inner=2, step=100, work=0)), 0, [])
+    assert {end - start for start, end, *_ in rows} == {100}
+
+
 def test_two_turns_of_an_outer_loop_say_nothing() -> None:
     rows = cut(turns(nested(outer=2, inner=8, step=100, work=400)), 0, [])
     assert {end - start for start, end, *_ in rows} == {100}

@@ -8,6 +8,7 @@ from infprof.profiler.events import Kind
 from infprof.profiler.latency import measure_latency
 from infprof.profiler.names import kernel_family
 from infprof.profiler.recording import Recording
+from infprof.rules.finding import Outcome
 from tests.build import recording
 from tests.rules.judge import evidence_of, verdict_of
 
@@ -134,3 +135,10 @@ def test_percentiles_are_requests_that_happened() -> None:
 def test_nothing_timed_is_unknown_and_not_zero() -> None:
     latency = measure_latency(recording("main: 0-10 request traced"))
     assert (latency.requests, latency.p50_ns, latency.throughput_per_s) == (0, None, None)
+
+
+def test_what_was_traced_beside_the_requests_tells_nothing_of_them() -> None:
+    """A program that forks ends a window early: no rule about ops may call it clear."""
+    beside = "main: 0-100 request plain | main: 100-200 op aten::mm | main: 200-300 request plain"
+    verdict = verdict_of("serial-dataloader", recording(beside, gpus=()))
+    assert verdict.outcome is Outcome.UNKNOWN and "under the tracer" in verdict.reason

@@ -27,13 +27,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from infprof.profiler.intervals import length
+from infprof.profiler.intervals import Intervals, length
 from infprof.profiler.replay import Change
+from infprof.profiler.timeline import Rows
 from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence, Need
-from infprof.rules.finding import Finding, Fix, Saving, Step, Unknown
+from infprof.rules.finding import Finding, Fix, Saving, Step, Unknown, Where
 from infprof.rules.host_code import during, places
 from infprof.rules.host_time import less_error
+from infprof.rules.model_call_sites import model_call_sites
 from infprof.rules.one_time_work import (
     compile_rows,
     compiling,
@@ -82,6 +84,13 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         stage="python",
         saving=Saving(less_error(time_ns), time_ns, "A"),
         fix=FIX,
-        where=(*places(evidence, during(evidence, spans), most=2), *evidence.top(rows, most=3)),
+        where=_where(evidence, rows, spans),
         change=Change(host_removed=spans),
     )
+
+
+def _where(evidence: Evidence, rows: Rows, spans: Intervals) -> tuple[Where, ...]:
+    """The lines that samples caught compiling; where none were taken meanwhile, as in traced
+    requests, the one that calls the model."""
+    caught = places(evidence, during(evidence, spans), most=2)
+    return (*(caught or model_call_sites(evidence, most=1)), *evidence.top(rows, most=3))

@@ -4,7 +4,8 @@ What it looks for:
 Exposed time in the ranges that torch records around a DataLoader's ``__next__``. The
 single-process iterator means ``num_workers=0``: dataset, transforms and collate run on the thread
 that drives the model. Long waits of the multi-process iterator mean too few workers, or workers
-started anew for each request.
+started anew for each request. A loader that starts workers in each request keeps the tracer from
+seeing any: then samples of the loader's waits for its workers count.
 
 Why it costs time:
 With no workers each step takes load time plus model time; with enough of them it takes the longer
@@ -32,11 +33,12 @@ from infprof.profiler.timeline import Rows
 from infprof.rules.call_masks import under
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.exact_spans import without_rows
-from infprof.rules.finding import Finding, Fix, Saving
+from infprof.rules.finding import Finding, Fix, Saving, Unknown
 from infprof.rules.host_code import places
 from infprof.rules.overlap import saving_beside
+from infprof.rules.sampled_time import visible_ns
 
-NEEDS: tuple[Need, ...] = ("ops",)
+NEEDS: tuple[Need, ...] = ()
 
 SERIAL = "_SingleProcessDataLoaderIter.__next__"
 """How torch names the step of a loader without workers (``num_workers=0``)."""
@@ -50,6 +52,9 @@ LOADER = "torch/utils/data/"
 MOST_WORKERS = 8
 """Workers the advice names at most: beyond, memory and shared-memory copies usually cost more than
 the overlap brings."""
+
+WORKERS = "multiprocessing/"
+"""Files that a loader calls only where it has worker processes."""
 
 HAND_OVER_SHARE = 0.10
 """A batch that is ready still has to be taken over from its worker: a few milliseconds."""
@@ -66,6 +71,9 @@ loader = DataLoader(
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Find loops that wait for their DataLoader."""
+    if (reason := evidence.lacks("ops")) is not None:
+        yield from _sampled(evidence, reason)
+        return
     serial = evidence.rows(Kind.RANGE, lambda name: "yes" if SERIAL in name else None, "yes")
     parallel = evidence.rows(Kind.RANGE, lambda name: "yes" if PARALLEL in name else None, "yes")
     waited = evidence.exposed_part_ns(serial, "preprocess")
@@ -79,6 +87,21 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     if evidence.share(stalled) >= HAND_OVER_SHARE:
         yield _finding(
             evidence, parallel, stalled, Saving(0, stalled, "C"),
+            "Keep enough DataLoader workers alive",
+            "although there are workers: too few of them, or started anew each time",
+        )  # fmt: skip
+
+
+def _sampled(evidence: Evidence, reason: str) -> Iterator[Finding]:
+    """What samples tell of loaders with workers, where no request was traced."""
+    waits = under(evidence, lambda place: LOADER in place.file)
+    waits &= under(evidence, lambda place: WORKERS in place.file)
+    if not (waits & evidence.timeline.samples.of_requests).any():
+        raise Unknown(reason)
+    stalled = visible_ns(evidence, waits, "a loader's workers")
+    if evidence.share(stalled) >= HAND_OVER_SHARE:
+        yield _finding(
+            evidence, None, stalled, Saving(0, stalled, "C"),
             "Keep enough DataLoader workers alive",
             "although there are workers: too few of them, or started anew each time",
         )  # fmt: skip
@@ -109,19 +132,23 @@ def workers_for(evidence: Evidence, loading_ns: int) -> int:
 
 
 def _finding(
-    evidence: Evidence, rows: Rows, waited: int, saving: Saving, title: str, how: str
+    evidence: Evidence, rows: Rows | None, waited: int, saving: Saving, title: str, how: str
 ) -> Finding:
-    batches = len(rows) / evidence.requests
+    """Of the loader's steps; without them, of samples, to which waiting for a process is ``io``."""
+    batches = "its" if rows is None else f"{len(rows) / evidence.requests:.1f}"
     pin = " pin_memory=True," if evidence.device_use == "used" else ""
     workers = workers_for(evidence, waited)
     share = 100 * evidence.share(waited)
+    change = None
+    if rows is not None:
+        change = without_rows(evidence, rows, "preprocess", part=saving.high_ns / waited)
     return Finding(
         title=title,
         why=(
-            f"Loading {batches:.1f} batches keeps each request waiting {waited / 1e6:.2f} ms"
+            f"Loading {batches} batches keeps each request waiting {waited / 1e6:.2f} ms"
             f" ({share:.0f} % of its wall), {how}."
         ),
-        stage="preprocess",
+        stage="io" if rows is None else "preprocess",
         saving=saving,
         fix=Fix(
             text=f"Use {workers} workers to start with, and keep them between requests.",
@@ -129,9 +156,9 @@ def _finding(
             risk="Each worker holds a copy of the dataset object; never fork after CUDA is in use.",
             references=("https://docs.pytorch.org/docs/stable/data.html",),
         ),
-        change=without_rows(evidence, rows, "preprocess", part=saving.high_ns / waited),
+        change=change,
         where=(
             *places(evidence, under(evidence, lambda place: LOADER in place.file), most=3),
-            *evidence.top(rows, most=2),
+            *(() if rows is None else evidence.top(rows, most=2)),
         ),
     )

@@ -61,8 +61,11 @@ def test_set_up_in_each_request(frame: str, what: str) -> None:
 
 def test_what_the_tracer_times_is_recompiles_case() -> None:
     compiled = requests("lib/torch/__init__.py:2500:compile")
-    verdict = verdict_of(RULE, recording(f"{compiled}\nmain: 0-9 op aten::add", gpus=()))
+    traced = "main: 90000000-91000000 request traced | main: 90000000-90000009 op aten::add"
+    verdict = verdict_of(RULE, recording(f"{compiled}\n{traced}", gpus=()))
     assert verdict.outcome is Outcome.CLEAR
+    beside = verdict_of(RULE, recording(f"{compiled}\nmain: 0-9 op aten::add", gpus=()))
+    assert beside.outcome is Outcome.FOUND  # no request was traced: recompiles cannot tell
 
 
 def test_what_lies_within_a_set_up_is_part_of_it() -> None:

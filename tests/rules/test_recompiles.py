@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from infprof.profiler.recording import Recording
@@ -35,6 +37,17 @@ def test_a_compilation_in_each_request_is_found(mark: str) -> None:
     assert (finding.saving.low_ns, finding.saving.high_ns) == (3_600_000, 4_000_000)
     assert "4 of 4 requests" in finding.why and finding.saving.confidence == "A"
     compile(finding.fix.code, "fix", "exec")
+
+
+def test_the_line_that_calls_the_model_is_named() -> None:
+    """Nothing is sampled under the tracer, so nothing tells which lines compiled."""
+    one = served((True,) * 4)
+    rows = "main: 40000-50000 stack 5 serve.py:9:main > serve.py:30:embed"
+    sampled = recording(f"main: 40000-50000 request plain | {rows}")
+    call = len(sampled.stacks.calls) - 1
+    header = one.header.model_copy(update={"model_calls": [call]})
+    (finding,) = verdict_of(RULE, replace(one, header=header, stacks=sampled.stacks)).findings
+    assert finding.where[0].name == "embed (serve.py:30)"
 
 
 def test_the_mean_request_pays_its_part() -> None:

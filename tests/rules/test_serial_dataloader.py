@@ -55,6 +55,33 @@ def test_one_core_can_hide_nothing() -> None:
     assert verdict_of(RULE, loop(SERIAL, 80, 1)).outcome is Outcome.CLEAR
 
 
+FORKS = (
+    "serve.py:48:predict > lib/torch/utils/data/dataloader.py:1150:_shutdown_workers"
+    " > lib/multiprocessing/process.py:149:join"
+)
+
+
+def sampled(frames: str) -> Recording:
+    """Requests of 100 us that the tracer could not see: 60 under these frames, 40 in the model."""
+    rows = [
+        f"main: {at}-{at + 100} request plain | main: {at}-{at + 60} stack 6 {frames}"
+        f" | main: {at + 60}-{at + 100} stack 4 serve.py:50:predict"
+        for at in range(0, 1000, 100)
+    ]
+    return recording("\n".join(rows), gpus=())
+
+
+def test_workers_that_each_request_starts_are_known_by_samples() -> None:
+    finding = finding_of(sampled(FORKS))
+    assert finding.saving.high_ns == 60_000 and "started anew" in finding.why
+    assert finding.where[0].name == "predict (serve.py:48)"
+
+
+def test_samples_of_a_loader_without_workers_leave_it_open() -> None:
+    alone = "serve.py:48:predict > lib/torch/utils/data/dataloader.py:700:__next__"
+    assert verdict_of(RULE, sampled(alone)).outcome is Outcome.UNKNOWN
+
+
 def test_workers_that_do_not_keep_up() -> None:
     finding = finding_of(loop(PARALLEL, 40, 8))
     assert finding.saving.high_ns == 40_000 and finding.saving.confidence == "C"
