@@ -152,7 +152,7 @@ def compare_findings(result: Result, script: Script, findings: list[dict[str, An
         may_stay = script.zoo.get("rule_when_cured", False)
         result.false = [one for one in severe if one == script.zoo["rule"] and not may_stay]
     elif result.planted:
-        result.false = [one for one in result.found if one not in result.expected_rules]
+        result.false = [one for one in result.found if one not in script.true()]
         if result.first not in result.expected_rules:
             result.wrong.append(f"first finding {result.first}")
         if script.how == "run":

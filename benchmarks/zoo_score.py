@@ -52,7 +52,8 @@ def row(one: Result) -> tuple[str, ...]:
         yes(one.function),
         yes(one.line),
         percent(one.unattributed),
-        "; ".join(one.wrong) or "ok",
+        ("; ".join(one.wrong) or "ok")
+        + (f", beside {' and '.join(one.false)}" if one.planted and one.false else ""),
     )
 
 

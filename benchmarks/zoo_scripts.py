@@ -33,6 +33,11 @@ class Script:
         """Rules that may come first; nothing where the stage is all that can be asked for."""
         return tuple(rule for rule in (self.zoo["rule"], *self.zoo["also"]) if rule)
 
+    def true(self) -> tuple[str, ...]:
+        """Rules whose findings are no false ones; what is true as well, but no first answer, stands
+        in ``true_too``, beside what shows it."""
+        return (*self.rules(), *self.zoo.get("true_too", []))
+
     def healthy(self, cured: bool) -> bool:
         """Whether nothing at all should be found."""
         return bool(self.zoo["healthy"] or (cured and self.zoo.get("healthy_when_cured", False)))

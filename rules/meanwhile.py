@@ -7,8 +7,10 @@ import numpy.typing as npt
 
 from infprof.profiler.stacks import State
 from infprof.profiler.timeline import Rows
+from infprof.rules.call_masks import running
+from infprof.rules.engine import GATE_SHARE
 from infprof.rules.evidence import Evidence
-from infprof.rules.host_code import Mask
+from infprof.rules.host_code import Mask, sampled_ns, samples_of
 
 SAME_LOOK_NS = 5_000_000
 """Samples of different threads this close count as one look: CPython lets a thread keep the
@@ -36,6 +38,21 @@ def others_meanwhile(evidence: Evidence, mask: Mask) -> tuple[Rows, Rows]:
         firsts.append(asked[close])
         seconds.append(near[close])
     return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def disputed(evidence: Evidence) -> Mask:
+    """Samples of requests that seem to work, though the interpreter may have been another thread's:
+    one that serves no request ran Python then, and requests do wait for the interpreter here. A
+    thread that wakes up to ask for it once more looks like one that works."""
+    samples = evidence.timeline.samples
+    found: Mask = np.zeros(len(samples.time_ns), bool)
+    waits = samples_of(evidence, leaves=("python.gil_wait",))
+    if evidence.share(sampled_ns(evidence, waits)) < GATE_SHARE:
+        return found
+    works, others = running_meanwhile(evidence, running(evidence))
+    serves = np.isin(samples.lane[others], evidence.recording.requests.lane)
+    found[works[~serves & (samples.user_call[others] >= 0)]] = True
+    return found
 
 
 def _processes(evidence: Evidence) -> npt.NDArray[np.int64]:

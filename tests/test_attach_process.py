@@ -56,7 +56,7 @@ def until(holds: Callable[[], object], seconds: float = 60) -> None:
 
 
 def attach(pid: int, out: Path, seconds: str = "3", *more: str) -> subprocess.Popen[str]:
-    """``infprof attach``, begun. The load comes from the same two cores, and is no server's fault."""
+    """``infprof attach``, begun. That the load takes the server's cores is nothing planted."""
     words = ["attach", str(pid), *more, "--duration", seconds, "-o", str(out)]
     words += ["--ignore", "starved-cpu"]
     return subprocess.Popen(

@@ -13,6 +13,9 @@ ZOO = {
     "function": "normalise",
     "rule": "python-loops",
     "also": [],
+    # The lists are garbage: gc.freeze() before the loop, and nothing else, takes the script from
+    # 6.6 s to 4.1 s of CPU time.
+    "true_too": ["gc-pauses"],
     "cured_stage": "compute",
     "healthy": False,
     "healthy_when_cured": True,

@@ -32,11 +32,12 @@ import numpy as np
 from infprof.rules.call_masks import Mask, running
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.exact_spans import without_rows
-from infprof.rules.finding import Finding, Fix, Saving, Where
+from infprof.rules.finding import Finding, Fix, Saving, Unknown, Where
 from infprof.rules.host_code import ENOUGH_SAMPLES, places
 from infprof.rules.host_time import LOCAL_HOST_LEAVES, named_rows, require_named_host
 from infprof.rules.interpreted import loops
 from infprof.rules.loop_report import exposed_ns, loop_places, vectorised
+from infprof.rules.meanwhile import disputed
 from infprof.rules.serialising import serialises, serialising
 from infprof.rules.tokenizing import tokenizing
 
@@ -98,12 +99,18 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     enough = int(samples.of_requests.sum()) >= ENOUGH_SAMPLES
     rows = named_rows(evidence, lambda name, stage: stage == "postprocess" and not _text(name))
     ranged = evidence.exposed_part_ns(rows, *LOCAL_HOST_LEAVES)
-    mask = _mask(evidence)
+    seeming = _mask(evidence)
+    mask = seeming & ~disputed(evidence)
     sampled = exposed_ns(evidence, mask) if enough else 0
     time_ns = max(ranged, sampled)
     if not time_ns and not enough:
         require_named_host(evidence, "postprocessing")
     if evidence.share(time_ns) < WORTH_SHARE:
+        if enough and evidence.share(exposed_ns(evidence, seeming)) >= WORTH_SHARE:
+            raise Unknown(
+                "whether a request works after the model or waits for the interpreter is not known,"
+                " while another thread runs Python"
+            )
         return
     found = loops(evidence, mask) if enough else []
     looping = sum(int(loop.samples.sum()) for loop in found)

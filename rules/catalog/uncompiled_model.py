@@ -46,6 +46,9 @@ from infprof.rules.model_callers import compute_where
 from infprof.rules.processor import ran_on_gpu
 
 NEEDS: tuple[Need, ...] = ()
+NOT_WHILE = {
+    "thread-oversubscription": "operators wait for threads that have no core, and would do so fused"
+}
 
 MIN_SHARE_OF_COMPUTE = 0.20
 """Below a fifth of the compute, dense kernels dominate and fusion has little to remove."""

@@ -46,6 +46,7 @@ def test_launch_gaps_of_a_thread_that_waits_for_the_interpreter_are_not_told() -
         ("missing-dynamic-batching", "weight-streaming"),
         ("dequantization", "weight-streaming"),
         ("kv-cache-pressure", "admission-limit"),
+        ("thread-oversubscription", "uncompiled-model"),
     ],
 )
 def test_what_must_be_mended_first_withholds_the_other(blocker: str, rule: str) -> None:

@@ -44,6 +44,41 @@ def test_native_work_is_to_move() -> None:
     compile(finding.fix.code, "fix", "exec")
 
 
+SPINNER = "t2: 0-100 stack 100 stats.py:3:run > stats.py:7.41:recount"
+
+
+def beside(spinner: str, requests: str = "main: 0-100 request") -> Verdict:
+    """20 us wait for the interpreter after 40 us in the model, and 40 seem to work."""
+    after = (
+        f"main: 40-60 stack 20 {AFTER}:70.40:masks !gil | main: 60-100 stack 40 {AFTER}:70.40:masks"
+    )
+    return verdict_of(RULE, recording(f"{requests} | {MODEL} | {after} | {spinner}", gpus=()))
+
+
+def test_beside_a_thread_that_runs_python_work_may_be_a_wait_for_the_interpreter() -> None:
+    verdict = beside(SPINNER)
+    assert verdict.outcome is Outcome.UNKNOWN and "waits for the interpreter" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param("", id="none"),
+        pytest.param(SPINNER.replace("recount", "recount !sleep"), id="asleep"),
+        pytest.param("t2: 0-100 stack 100 lib/nvidia/watch.py:3:run", id="a library's own"),
+        pytest.param(f"t2: 0-100 request | {SPINNER}", id="serves as well"),
+    ],
+)
+def test_other_threads_leave_it_work(others: str) -> None:
+    assert beside(others or "main: 0-1 op aten::add").outcome is Outcome.FOUND
+
+
+def test_beside_a_thread_that_runs_python_it_is_work_where_nothing_waits() -> None:
+    work = f"main: 40-100 stack 60 {AFTER}:70.40:masks"
+    text = f"main: 0-100 request | {MODEL} | {work} | {SPINNER}"
+    assert verdict_of(RULE, recording(text, gpus=())).outcome is Outcome.FOUND
+
+
 def test_declared_ranges_need_no_samples() -> None:
     text = """
         main: 0-100 request
