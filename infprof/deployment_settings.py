@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import get_args
 
 from infprof.profiler.bad_input import BadInput
-from infprof.profiler.deployment import Deployment, Signal
+from infprof.profiler.deployment import SIGNALS, Deployment
 from infprof.profiler.gpu_table import gpu_names, lookup
 from infprof.profiler.nearest import no_such
 from infprof.setting_values import above_0, count, flag, names, table
@@ -25,7 +24,7 @@ def read_deployment(value: object, place: str) -> Deployment:
 def _signals(value: object, place: str) -> tuple[str, ...]:
     found = names(value, place, "signals", "queue")
     for one in found:
-        _must_be_known("signal", one, get_args(Signal), place)
+        _must_be_known("signal", one, SIGNALS, place)
     return found
 
 

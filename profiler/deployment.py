@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
-Signal = Literal[
+SIGNALS = (
     "cpu", "memory", "gpu_utilization", "gpu_memory", "queue", "concurrency", "request_rate",
     "kv_cache", "latency",
-]  # fmt: skip
+)  # fmt: skip
 """What a deployment can be scaled on. ``queue`` is of waiting requests, ``concurrency`` of all that
 are there."""
 
@@ -32,9 +30,9 @@ class Deployment(BaseModel):
     """After which a replica without requests is taken away."""
     cold_start_s: float | None = None
     """From the wish for a replica to its first answer: image, weights, warm-up."""
-    scale_on: list[Signal] = Field(default_factory=list)
-    """By which the number of replicas follows the load."""
-    resize_on: list[Signal] = Field(default_factory=list)
-    """By which a vertical autoscaler changes what a replica may use."""
+    scale_on: list[str] = Field(default_factory=list)
+    """``SIGNALS`` by which the number of replicas follows the load."""
+    resize_on: list[str] = Field(default_factory=list)
+    """Those by which a vertical autoscaler changes what a replica may use."""
     gpu_prices: dict[str, float] = Field(default_factory=dict)
     """Per GPU and hour in whatever currency, by name as in ``gpus.json``."""

@@ -75,7 +75,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         return
     p95_ns = evidence.latency.p95_ns
     if p95_ns is None:
-        raise Unknown("the 95th percentile of the requests' time is not known")
+        unseen = None if evidence.header.tells_a_mean else evidence.lacks("latency")
+        raise Unknown(unseen or "the 95th percentile of the requests' time is not told")
     timeout_s = said.client_timeout_s or USUAL_TIMEOUT_S
     if p95_ns <= TIMEOUT_SHARE * timeout_s * 1e9:
         return

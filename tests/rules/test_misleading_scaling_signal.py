@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infprof.profiler.deployment import Deployment, Signal
+from infprof.profiler.deployment import Deployment
 from infprof.profiler.importers.metrics_page import recording_of
 from infprof.profiler.recording import Recording
 from infprof.rules.finding import Outcome, Verdict
@@ -27,13 +27,13 @@ def service(text: str = ON_GPU, cpu_percent: float | None = 120) -> Recording:
     return made
 
 
-def judged(made: Recording, *signals: Signal, resize: tuple[Signal, ...] = ()) -> Verdict:
+def judged(made: Recording, *signals: str, resize: tuple[str, ...] = ()) -> Verdict:
     made.header.deployment = Deployment(scale_on=list(signals), resize_on=list(resize))
     return verdict_of(RULE, made)
 
 
 @pytest.mark.parametrize("signal", ["gpu_utilization", "gpu_memory", "memory"])
-def test_a_signal_that_does_not_grow_is_found(signal: Signal) -> None:
+def test_a_signal_that_does_not_grow_is_found(signal: str) -> None:
     for made in (service(), recording_of("host", [vllm(10)])):
         (finding,) = judged(made, signal).findings
         assert finding.saving.basis == "none" and finding.saving.high_ns == 0
@@ -48,7 +48,7 @@ def test_idle_cpus_before_a_gpu_do_not_tell_either() -> None:
 
 
 @pytest.mark.parametrize("signal", ["queue", "concurrency", "request_rate", "kv_cache", "latency"])
-def test_one_that_grows_with_demand_is_enough(signal: Signal) -> None:
+def test_one_that_grows_with_demand_is_enough(signal: str) -> None:
     assert judged(service(), signal).outcome is Outcome.CLEAR
     assert judged(service(), "gpu_utilization", signal).outcome is Outcome.CLEAR
 
