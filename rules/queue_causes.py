@@ -16,6 +16,7 @@ from infprof.profiler.serving.served import Served
 from infprof.rules.batching_windows import SMALL_BATCH, window_ns
 from infprof.rules.evidence import Evidence
 from infprof.rules.finding import Unknown
+from infprof.rules.prompt_stalls import prompt_stall
 
 FEWEST_PAGES = 5
 """With fewer, one that happens to show a waiting request is a fifth of all or more."""
@@ -91,7 +92,7 @@ def admission_ns(evidence: Evidence) -> int:
     """What a request waits because the engine lets too few in at once, at most. Raises
     ``Unknown``."""
     kv_use = _kv_use_when_waiting(evidence)
-    if kv_use is None or kv_use >= ROOM_SHARE:
+    if kv_use is None or kv_use >= ROOM_SHARE or _waits_for_prompts(told(evidence)):
         return 0
     return with_more_running_ns(evidence, FULL_SHARE / kv_use if kv_use > 0 else math.inf)
 
@@ -134,6 +135,15 @@ def with_more_running_ns(evidence: Evidence, times: float) -> int:
     if found.running * times >= found.requests:
         return queued
     return min(queued, round(evidence.wall_ns * (1 - 1 / times)))
+
+
+def _waits_for_prompts(served: Served) -> bool:
+    """Whether steps are full of prompts: then their tokens are the limit, and with more requests in
+    a step tokens would come even less evenly."""
+    try:
+        return prompt_stall(served) is not None
+    except Unknown:
+        return False
 
 
 def _kv_use_when_waiting(evidence: Evidence) -> float | None:

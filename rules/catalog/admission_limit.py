@@ -3,7 +3,8 @@
 What it looks for:
 A serving engine on whose pages, one in five or more, requests wait while less than seven tenths of
 the KV cache are in use. A setting keeps them out then, not memory. It takes five pages or more to
-say that: `infprof attach` reads one a second.
+say that: `infprof attach` reads one a second. Where steps are full of prompts already, that is
+`prefill-stalls-decode`.
 
 Why it costs time:
 A step of decoding reads all weights once, for one request or for many: until the batch is so large

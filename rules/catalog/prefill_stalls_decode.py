@@ -26,18 +26,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infprof.profiler.serving.ratios import generates
-from infprof.profiler.serving.served import Served
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Unknown
+from infprof.rules.prompt_stalls import prompt_stall
 from infprof.rules.queue_causes import told
 
 NEEDS: tuple[Need, ...] = ("served",)
-
-STALL = 3.0
-"""Slowest gap (99 %) over the median: a batch that grows and shrinks alone makes less."""
-
-PROMPT_TOKENS = 1000
-"""In a step: with fewer it takes hardly longer than one that only decodes."""
 
 FIX = Fix(
     text="Let fewer tokens of prompts into one step.",
@@ -56,37 +50,19 @@ python -m sglang.launch_server --model-path MODEL --chunked-prefill-size 2048
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Judge how evenly tokens come."""
     served = told(evidence)
-    if not generates(served):
+    found = prompt_stall(served) if generates(served) else None
+    if found is None:
         return
-    gap = served.times.get("between_tokens")
-    if gap is None or not gap.p50_ns or gap.p99_ns is None or gap.mean_ns <= 0:
-        raise Unknown("the engine's metrics do not tell how evenly tokens come")
-    if gap.p99_ns <= STALL * gap.p50_ns:
-        return
-    prompts = _prompt_tokens(served)
     decode = evidence.exposed_ns("compute.decode")
-    if prompts <= PROMPT_TOKENS:
-        return
     if not decode:
         raise Unknown("the engine's metrics do not tell how long decoding takes")
     yield Finding(
         title="Let fewer prompt tokens into one step",
-        why=f"Half of the gaps between two tokens are at most {gap.p50_ns / 1e6:.1f} ms, but one "
-        f"in a hundred is longer than {gap.p99_ns / 1e6:.1f} ms, and one step in a hundred "
-        f"carries more than {prompts:,.0f} tokens of prompts. Were all gaps like the median, "
-        "decoding would take so much less.",
+        why=f"Half of the gaps between two tokens are at most {found.p50_ns / 1e6:.1f} ms, but one "
+        f"in a hundred is longer than {found.p99_ns / 1e6:.1f} ms, and one step in a hundred "
+        f"carries more than {found.prompt_tokens:,.0f} tokens of prompts. Were all gaps like the "
+        "median, decoding would take so much less.",
         stage="compute",
-        saving=Saving(0, round(decode * max(1 - gap.p50_ns / gap.mean_ns, 0)), "C"),
+        saving=Saving(0, round(decode * max(1 - found.p50_ns / found.mean_ns, 0)), "C"),
         fix=FIX,
     )
-
-
-def _prompt_tokens(served: Served) -> float:
-    """What the largest steps carry beyond a token of each request that runs."""
-    step = served.sizes.get("step_tokens")
-    if step is None or step.p99 is None:
-        raise Unknown(
-            "the slowest gaps between tokens are long, but what the engine's steps carry is not "
-            "told"
-        )
-    return step.p99 - max(served.gauges.get("running", []), default=0)

@@ -10,8 +10,8 @@ from infprof import diagnose
 from infprof.profiler.importers.metrics_page import recording_of
 from infprof.rules.finding import Outcome
 from tests import engine_pages
-from tests.metrics_pages import vllm
-from tests.rules.watched import SECOND, verdict_on
+from tests.metrics_pages import histogram, vllm
+from tests.rules.watched import SECOND, verdict_on, without
 
 RULE = "admission-limit"
 
@@ -65,6 +65,23 @@ def test_an_empty_cache_has_room_for_all() -> None:
 )
 def test_otherwise_it_is_silent(quiet: dict[str, object]) -> None:
     assert verdict_on(RULE, *pages(**quiet)).outcome is Outcome.CLEAR  # type: ignore[arg-type]
+
+
+def with_prompts(largest: int) -> list[str]:
+    """Steps of up to so many tokens, and gaps between tokens, some of them ten times as long."""
+    return [
+        page
+        + histogram("vllm:iteration_tokens_total",
+                    {"8": 900 * n, str(largest): 1000 * n, "+Inf": 1000 * n}, 1e5)
+        + histogram("vllm:inter_token_latency_seconds",
+                    {"0.02": 900 * n, "0.2": 1000 * n, "+Inf": 1000 * n}, 30 * n)
+        for n, page in enumerate(without("inter_token", pages()), 1)
+    ]  # fmt: skip
+
+
+def test_steps_full_of_prompts_are_another_limit() -> None:
+    assert verdict_on(RULE, *with_prompts(4096)).outcome is Outcome.CLEAR
+    assert verdict_on(RULE, *with_prompts(512)).outcome is Outcome.FOUND
 
 
 def test_a_few_pages_do_not_tell_how_often() -> None:
