@@ -99,11 +99,11 @@ class PretendGpu:
         self.now += 50_000
 
     @contextmanager
-    def mark(self, stage: str) -> Iterator[None]:
+    def mark(self, stage: str, name: str = "") -> Iterator[None]:
         """``infprof.annotate``."""
         start = self.now
         yield
-        self.builder.add(Kind.RANGE, 0, stage, start, self.now, stage=stage)
+        self.builder.add(Kind.RANGE, 0, name or stage, start, self.now, stage=stage)
 
     @contextmanager
     def op(
@@ -146,14 +146,14 @@ class PretendGpu:
         start, self.now = self.now, max(self.now + CALL, self.free + TAIL)
         self.builder.add(Kind.CALL, 0, name, start, self.now)
 
-    def graph(self, kernels: list[str]) -> None:
-        """Issue kernels as short as can be with one call."""
+    def graph(self, kernels: list[str], kernel_ns: int = SHORTEST) -> None:
+        """Issue kernels of one length with one call."""
         call, at = self.call("cudaGraphLaunch"), max(self.now + LATENCY, self.free + TAIL)
         for kernel in kernels:
             self.builder.add(
-                Kind.KERNEL, 1, kernel, at, at + SHORTEST, correlation=call, flags=Flag.GRAPH
+                Kind.KERNEL, 1, kernel, at, at + kernel_ns, correlation=call, flags=Flag.GRAPH
             )
-            at += SHORTEST + TAIL
+            at += kernel_ns + TAIL
         self.free = at - TAIL
 
     def copy(
