@@ -28,7 +28,12 @@ PRETENDED: dict[str, Serves] = {
     if name in names(gpu=True)
 }
 
-TF32 = {"moved_model": (True, True), "misread_copy": (False, True), "fp32_matmul": (False, True)}
+TF32 = {
+    "moved_model": (True, True),
+    "unused_gpu": (True, True),
+    "misread_copy": (False, True),
+    "fp32_matmul": (False, True),
+}
 """Whether it is allowed: before the cure and after."""
 
 

@@ -23,6 +23,8 @@ from infprof.profiler.recording import (
     Phase,
     Recording,
     Requests,
+    Samples,
+    Series,
     Subject,
 )
 from infprof.rules.host_link import host_link
@@ -74,6 +76,9 @@ class PretendGpu:
         self.builder, self.ids = EventsBuilder(), count(1)
         self.now = self.free = self.arrived = 0
         self.tf32 = tf32
+        self.load = dict[str, float]()
+        """What NVML says in the midst of each request, by the series' names without ``gpu.``."""
+        self.points = list[tuple[int, str, float]]()
         self.requests = list[tuple[int, int, int, int, bool, int, int]]()
 
     def recording(self) -> Recording:
@@ -87,14 +92,21 @@ class PretendGpu:
                 *(Lane(type="stream", device=0, id=stream) for stream in (7, 8)),
             ],
             requests_seen=len(self.requests),
+            series=[
+                Series(name=f"gpu.{name}", source="gpu", unit="", device=0) for name in self.load
+            ],
         )
-        return Recording(header, self.builder.build(), Requests.of(self.requests))
+        places = {name: place for place, name in enumerate(self.load)}
+        samples = Samples.of([(places[name], at, value) for at, name, value in self.points])
+        return Recording(header, self.builder.build(), Requests.of(self.requests), samples)
 
     @contextmanager
     def request(self) -> Iterator[None]:
         """What is issued within is one request; nothing of it is left at its end."""
         start = self.now
         yield
+        middle = (start + self.now) // 2
+        self.points += [(middle, name, value) for name, value in self.load.items()]
         self.requests.append((start, self.now, 0, int(Phase.TRACED), False, -1, 1))
         self.now += 50_000
 

@@ -10,6 +10,9 @@ from tests.pretend_gpu import BF16, COPIES, EAGER, FP16, FP32, GEMM, PretendGpu,
 DRIVER = 200_000
 """ns, of a call that takes memory from the driver: 50 us to 10 ms (CATALOGUE IP-MEM-001)."""
 
+CORE_FLOPS = 80e9
+"""Of one CPU core in float32, as good as it can."""
+
 
 def fp32_vit(gpu: PretendGpu, of: Sizes, cured: bool) -> None:
     """Layers, norms and attention."""
@@ -150,6 +153,38 @@ def unpacked_weights(gpu: PretendGpu, of: Sizes, cured: bool) -> None:
                     gpu.launch(EAGER.format("MulFunctor"), 4 * prod(weight))
             gpu.linear(of.ROWS, of.WIDTH, of.WIDTH, BF16)
     gpu.answer(BF16, (of.ROWS, of.WIDTH))
+
+
+def shared_gpu(gpu: PretendGpu, of: Sizes, cured: bool) -> None:
+    """Layers whose kernels get a part of the GPU's time, or all of it."""
+    rows, part = (of.PROCESSES * of.ROWS, 1.0) if cured else (of.ROWS, 1 / of.PROCESSES)
+    gpu.load = {
+        "utilization": 99, "other_processes": 0, "process_utilization": 99,
+        "working_processes": 1 if cured else of.PROCESSES,
+    }  # fmt: skip
+    with gpu.mark("compute"):
+        for _ in range(of.LAYERS):
+            gpu.linear(rows, of.WIDTH, of.WIDTH, BF16, part)
+    gpu.answer(BF16, (rows, of.WIDTH))
+
+
+def unused_gpu(gpu: PretendGpu, of: Sizes, cured: bool) -> None:
+    """Layers on the host, at a GPU's side or on it."""
+    gpu.load = {"utilization": 60 if cured else 0, "memory_used": 1e9}
+    widths = [of.FEATURES, *[of.WIDTH] * (of.LAYERS + 1)]
+    given = of.ROWS, of.FEATURES
+    if cured:
+        with gpu.mark("h2d"), gpu.op("to", FP32, given), gpu.op("copy_", FP32, given, given):
+            gpu.copy("HtoD", 4 * prod(given))
+    with gpu.mark("compute"):
+        for into, out in pairwise(widths):
+            if cured:
+                gpu.linear(of.ROWS, into, out, FP32)
+            else:
+                with gpu.op("linear", FP32, (of.ROWS, into), (out, into), (out,)):
+                    gpu.work(1e9 * 2 * of.ROWS * into * out / CORE_FLOPS)
+    if cured:
+        gpu.answer(FP32, (of.ROWS, of.WIDTH))
 
 
 def fp32_matmul(gpu: PretendGpu, of: Sizes, cured: bool) -> None:

@@ -21,6 +21,8 @@ SMALL: dict[str, dict[str, int | str]] = {
     "misread_copy": {"ROWS": 16, "WIDTH": 64, "LAYERS": 2, "PROFILES": 16, "PROFILE": 8},
     "moved_model": {"WIDTH": 64, "HIDDEN": 128, "ROWS": 8},
     "one_answer": {"LAYERS": 2, "WIDTH": 256, "BACKEND": "aot_eager"},
+    "shared_gpu": {"PROCESSES": 2, "LAYERS": 2, "WIDTH": 64, "ROWS": 8},
+    "unused_gpu": {"LAYERS": 2, "WIDTH": 64, "FEATURES": 16, "ROWS": 8},
     "unpacked_weights": {"LAYERS": 2, "WIDTH": 64, "ROWS": 8},
     "pointwise_chain": {"NUMBERS": 1024, "BACKEND": "aot_eager"},
 }

@@ -20,7 +20,7 @@ NEAR = 0.1
 keeps the gaps between pieces of it that are no more."""
 
 
-OTHER_REQUESTS = ("weight_streaming",)
+OTHER_REQUESTS = ("shared_gpu", "weight_streaming")
 """Whose cured twin has more rows in a request."""
 
 
