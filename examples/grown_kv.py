@@ -70,9 +70,10 @@ def serve(requests: int, device: str, *, cured: bool) -> list[float]:
     """Answer so many requests."""
     torch.manual_seed(0)
     shape = [2, TEXTS, HEADS, PROMPT + WORDS, HEAD_WIDTH]
-    layer = nn.Linear(WIDTH, 3 * WIDTH).to(device, torch.bfloat16).eval()
-    prompt = torch.randn(*shape[:3], PROMPT, HEAD_WIDTH).to(device, torch.bfloat16)
-    room = torch.empty(shape, device=device, dtype=torch.bfloat16) if cured else None
+    with torch.device(device):
+        layer = nn.Linear(WIDTH, 3 * WIDTH, dtype=torch.bfloat16).eval()
+        prompt = torch.randn(*shape[:3], PROMPT, HEAD_WIDTH, dtype=torch.bfloat16)
+        room = torch.empty(shape, dtype=torch.bfloat16) if cured else None
     return [write(layer, prompt, room) for _ in range(requests)]
 
 

@@ -84,8 +84,9 @@ def main() -> None:
     """Serve requests of 512 rows each."""
     chosen = arguments(__doc__)
     leave_without_gpu()
-    blocks = network().to("cuda", torch.bfloat16)
-    rows = torch.randn(ROWS, WIDTH).to("cuda", torch.bfloat16)
+    with torch.device("cuda"):
+        blocks = network().to(torch.bfloat16)
+        rows = torch.randn(ROWS, WIDTH).to(torch.bfloat16)
     for _ in range(chosen.requests):
         embed(blocks, rows, Events() if chosen.cured else Clock())
 

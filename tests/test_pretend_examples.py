@@ -56,6 +56,13 @@ def test_a_copy_that_waits_for_the_model_is_not_what_is_slow() -> None:
     assert not {one.rule for one in report.findings} & set(of_copies)
 
 
+def test_a_gpu_that_nvml_calls_full_may_do_little() -> None:
+    pytest.importorskip("infprof.rules.catalog.misleading_utilization")
+    found = diagnosed("launch_bound", A100, cured=False).findings
+    (about,) = [one for one in found if one.rule == "misleading-utilization"]
+    assert about.severity == "info" and "98 % utilization" in about.why
+
+
 def diagnosed(name: str, chip: Gpu, *, cured: bool) -> Report:
     """The report, which adds up."""
     report = infprof.diagnose(recorded(name, chip, cured=cured))

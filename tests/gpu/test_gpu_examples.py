@@ -49,6 +49,14 @@ def test_a_cuda_graph_is_not_launch_bound(tmp_path: Path) -> None:
     assert ran.report.verdict.limit != "launch-bound"
 
 
+def test_a_copy_that_waits_for_the_model_is_not_blamed(tmp_path: Path) -> None:
+    ran = checked("misread_copy", tmp_path / "out")
+    of_copies = {"pageable-copies", "unoverlapped-copies", "hot-path-syncs"}
+    assert not {one.rule for one in ran.report.findings} & of_copies
+    copying = ran.share("h2d")
+    assert copying is not None and copying < 0.05
+
+
 def test_the_image_service_shows_what_the_gpu_did(tmp_path: Path) -> None:
     ran = checked("image_service", tmp_path / "out")
     device, seen = ran.report.device, {one.stage for one in ran.report.breakdown.stages}
