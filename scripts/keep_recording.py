@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -80,7 +79,9 @@ def keep(source: Path, target: Path) -> int:
     recording = infprof.load(source)
     stacks = replace(recording.stacks, calls=without_places(recording.stacks.calls))
     kept: Recording = replace(recording, header=scrubbed(recording.header), stacks=stacks)
-    shutil.rmtree(target, ignore_errors=True)
+    if (target / "recording.json").is_file():  # an older one, which may have more columns
+        for path in target.glob("*.parquet"):
+            path.unlink()
     kept.save(target)
     report = infprof.diagnose(kept)
     first = report.findings[0].rule if report.findings else None

@@ -73,6 +73,14 @@ def test_a_second_recording_of_that_name_replaces_the_first(tmp_path: Path) -> N
     check_verdict(kept)
 
 
+def test_what_is_no_recording_is_left_alone(tmp_path: Path) -> None:
+    kept = tmp_path / "recordings" / "launch_bound-a100"
+    kept.mkdir(parents=True)
+    (kept / "mine.parquet").write_text("mine")
+    keep(recorded("launch_bound-a100", tmp_path / "out"), kept)
+    assert (kept / "mine.parquet").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("path", "told"),
     [
