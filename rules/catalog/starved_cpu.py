@@ -55,6 +55,9 @@ THROTTLED_PERCENT = 1.0
 """Of the quota's periods, of 100 ms each: a service that fits its quota is never throttled, and one
 such period can stop a request for tens of milliseconds (CATALOGUE IP-ENV-003)."""
 
+MOSTLY = 0.5
+"""Of the wait: what explains less of it is not the cause to name."""
+
 STOLEN_PERCENT = 5.0
 """Of the CPU time: a virtual machine that has its cores to itself shows almost none."""
 
@@ -122,7 +125,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     computing, others = _wanting_a_core(evidence)
     late = min(lost * _threads(evidence), 1.0)
     time_ns = evidence.per_request(round(_sum(others) * lost + _sum(computing) * late))
-    cause = _cause(evidence, throttled or 0.0)
+    cause = _cause(evidence, waited, throttled or 0.0)
     seen = f"{_proof(evidence, delay)}{cause.words}"
     yield Finding(
         title="Give the program the CPU time that it is ready to use",
@@ -188,11 +191,12 @@ def _proof(evidence: Evidence, delay: float | None) -> str:
     return f"{told}: "
 
 
-def _cause(evidence: Evidence, throttled: float) -> Cause:
-    """Who has the cores, as far as samples tell."""
+def _cause(evidence: Evidence, waited: float, throttled: float) -> Cause:
+    """Who has the cores, as far as samples tell: a quota that runs out may have stopped the program
+    for those periods, and no longer."""
     stolen = mean_load(evidence, "host.stolen") or 0.0
     others = others_cores(evidence)
-    if throttled >= THROTTLED_PERCENT:
+    if throttled >= MOSTLY * waited:
         words = f"its quota of CPU time runs out in {throttled:.0f} % of the periods"
         return Cause(words, *QUOTA)
     if stolen >= STOLEN_PERCENT:

@@ -68,6 +68,12 @@ def test_the_quota_runs_out() -> None:
     assert finding.why.startswith("Its quota of CPU time runs out")
 
 
+def test_a_quota_that_seldom_runs_out_is_not_the_cause() -> None:
+    crowd = built(run_delay=70.0, throttled_share=2.0, machine_cpu=100.0)
+    (finding,) = verdict_of(RULE, crowd).findings
+    assert "other programs use 3.0 cores" in finding.why
+
+
 def test_the_host_of_a_virtual_machine_has_them() -> None:
     (finding,) = verdict_of(RULE, built(run_delay=10.0, stolen=25.0)).findings
     assert "the host of this virtual machine takes 25 % of its CPU time" in finding.why
