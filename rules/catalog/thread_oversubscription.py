@@ -28,7 +28,13 @@ from collections.abc import Iterator
 
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Step, Unknown
-from infprof.rules.host_load import mean_load, served_at_once, torch_threads, usable_cores
+from infprof.rules.host_load import (
+    mean_load,
+    others_cores,
+    served_at_once,
+    torch_threads,
+    usable_cores,
+)
 from infprof.rules.model_callers import compute_where
 
 NEEDS: tuple[Need, ...] = ("requests", "ops", "host_samples")
@@ -99,11 +105,8 @@ def _harm(evidence: Evidence, cores: int) -> tuple[str, float]:
 
 def _others_take_the_cores(evidence: Evidence) -> bool:
     """Whether other programs use more CPU time than the one looked at."""
-    own, machine = mean_load(evidence, "host.cpu"), mean_load(evidence, "host.machine_cpu")
-    logical = evidence.header.machine.cpu.logical
-    if own is None or machine is None or not logical:
-        return False
-    return machine * logical - own > own
+    own, others = mean_load(evidence, "host.cpu"), others_cores(evidence)
+    return own is not None and others is not None and 100 * others > own
 
 
 def _fix(threads: int, cores: int, served: int) -> Fix:
