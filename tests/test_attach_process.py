@@ -56,7 +56,8 @@ def until(holds: Callable[[], object], seconds: float = 60) -> None:
 
 
 def attach(pid: int, out: Path, seconds: str = "3", *more: str) -> subprocess.Popen[str]:
-    """``infprof attach``, begun. That the load takes the server's cores is nothing planted."""
+    """``infprof attach``, begun. The load that a test makes, and whatever else runs here, starves
+    the server: nothing that it plants."""
     words = ["attach", str(pid), *more, "--duration", seconds, "-o", str(out)]
     words += ["--ignore", "starved-cpu"]
     return subprocess.Popen(

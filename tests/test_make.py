@@ -183,7 +183,7 @@ def test_an_interval_ranks_by_its_middle() -> None:
     assert [rule for rule, _ in order] == ["sure", "ceiling"]
 
 
-def on_a_busy_machine(stints: Stints = NO_STINTS, delay: float = 0.0) -> Report:
+def on_a_busy_machine(stints: Stints = NO_STINTS, throttled: float = 0.0) -> Report:
     """Requests of very different walls, numbered from 1, while CPUs were waited for."""
     rows, at = [], 0
     for number, wall in enumerate([1000, 1000, 1000, 4000, 4000] * 8, 1):
@@ -191,7 +191,7 @@ def on_a_busy_machine(stints: Stints = NO_STINTS, delay: float = 0.0) -> Report:
         at += (wall + 1) * 1000
     rows.append((at, at + 1_000_000, 0, int(Phase.TRACED), 0, -1, len(rows) + 1))
     text = f"main: {at / 1000}-{at / 1000 + 900} range preprocess:resize"
-    loads = {"host.pressure_cpu": [(0, 60.0)], "host.run_delay": [(0, delay)]}
+    loads = {"host.pressure_cpu": [(0, 60.0)], "host.throttled_share": [(0, throttled)]}
     busy = recording(text, series=loads)
     return diagnose(replace(busy, requests=Requests.of(rows), stints=stints))
 
@@ -204,7 +204,7 @@ def test_a_machine_that_others_keep_busy_gives_no_finding() -> None:
 
 
 def test_but_why_it_is_not_valid() -> None:
-    report = on_a_busy_machine(delay=60.0)
+    report = on_a_busy_machine(throttled=60.0)
     assert report.quality.level == "invalid"
     assert [one.rule for one in report.findings] == ["starved-cpu"]
 

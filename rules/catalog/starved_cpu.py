@@ -2,8 +2,9 @@
 
 What it looks for:
 While requests come, the thread that wants to run most is ready but without a core for 5 % of the
-time or more; or the cgroup's quota of CPU time runs out in 1 % of its periods. Who has the cores
-is told by the CPU time of the program, of the machine, and of a virtual machine's host.
+time or more, because other programs or a virtual machine's host have the cores; or the cgroup's
+quota of CPU time runs out in 1 % of its periods. A program that keeps all cores busy by itself is
+not starved: what it computes is for other rules.
 
 Why it costs time:
 A thread that waits for a core does nothing: the request stands still, and so does a GPU whose
@@ -56,10 +57,7 @@ THROTTLED_PERCENT = 1.0
 such period can stop a request for tens of milliseconds (CATALOGUE IP-ENV-003)."""
 
 MOSTLY = 0.5
-"""Of the wait: what explains less of it is not the cause to name."""
-
-STOLEN_PERCENT = 5.0
-"""Of the CPU time: a virtual machine that has its cores to itself shows almost none."""
+"""Of a wait, or of the cores that are taken: what explains less is not the cause to name."""
 
 OTHERS_CORES = 0.5
 """Cores that other programs use: less is what a system does by itself."""
@@ -80,6 +78,9 @@ class Cause(NamedTuple):
     words: str
     text: str
     code: str
+    most: float
+    """Of a request's time that can come back: with the cores of others the program is quicker by
+    so many more cores, at best."""
 
 
 QUOTA = (
@@ -97,12 +98,6 @@ NEIGHBOURS = (
     "taskset -c 0-7 python serve.py      # and the others: taskset -c 8-15 ...\n"
     "# systemd: AllowedCPUs=0-7; Kubernetes: whole CPUs and the static CPU manager\n",
 )
-ITSELF = (
-    "Run fewer workers and threads at once, or give them more cores.",
-    "ps -eLo pid,tid,pcpu,comm --sort=-pcpu | head -20    # which threads want them\n",
-)
-
-
 RISK = "More CPU for this program is less for others: look at what they serve."
 
 REFERENCES = (
@@ -121,11 +116,13 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     if short and (throttled is None or throttled < THROTTLED_PERCENT):
         return
     waited = delay if delay is not None else throttled or 0.0
-    lost = min(waited / 100 / served_share(evidence), 1.0)
+    cause = _cause(evidence, waited, throttled or 0.0)
+    if cause is None:
+        return
+    lost = min(waited / 100 / served_share(evidence), cause.most)
     computing, others = _wanting_a_core(evidence)
     late = min(lost * _threads(evidence), 1.0)
     time_ns = evidence.per_request(round(_sum(others) * lost + _sum(computing) * late))
-    cause = _cause(evidence, waited, throttled or 0.0)
     seen = f"{_proof(evidence, delay)}{cause.words}"
     yield Finding(
         title="Give the program the CPU time that it is ready to use",
@@ -191,17 +188,20 @@ def _proof(evidence: Evidence, delay: float | None) -> str:
     return f"{told}: "
 
 
-def _cause(evidence: Evidence, waited: float, throttled: float) -> Cause:
-    """Who has the cores, as far as samples tell: a quota that runs out may have stopped the program
-    for those periods, and no longer."""
-    stolen = mean_load(evidence, "host.stolen") or 0.0
-    others = others_cores(evidence)
+def _cause(evidence: Evidence, waited: float, throttled: float) -> Cause | None:
+    """Who has the cores; ``None`` where it is the program itself, which is then not starved: it
+    computes much, and other rules say what. Raises ``Unknown`` where nothing tells."""
     if throttled >= MOSTLY * waited:
         words = f"its quota of CPU time runs out in {throttled:.0f} % of the periods"
-        return Cause(words, *QUOTA)
-    if stolen >= STOLEN_PERCENT:
+        return Cause(words, *QUOTA, throttled / 100)
+    own, others = mean_load(evidence, "host.cpu"), others_cores(evidence)
+    if own is None or others is None:
+        raise Unknown("threads wait for a core, and who has the cores was not sampled")
+    if others < OTHERS_CORES:
+        return None
+    stolen = mean_load(evidence, "host.stolen") or 0.0
+    most = others / (others + own / 100)
+    if stolen / 100 * (evidence.header.machine.cpu.logical or 0) >= MOSTLY * others:
         words = f"the host of this virtual machine takes {stolen:.0f} % of its CPU time"
-        return Cause(words, *HOST)
-    if others is not None and others >= OTHERS_CORES:
-        return Cause(f"other programs use {others:.1f} cores", *NEIGHBOURS)
-    return Cause("the program's own threads and processes want more cores than there are", *ITSELF)
+        return Cause(words, *HOST, most)
+    return Cause(f"other programs use {others:.1f} cores", *NEIGHBOURS, most)
