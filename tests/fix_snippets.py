@@ -8,6 +8,7 @@ import gc
 import importlib
 import inspect
 import os
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,6 +76,14 @@ def around(rule: str) -> ModuleType:
     if not (HERE / f"{name}.py").is_file():
         return ModuleType("nothing")
     return importlib.reload(importlib.import_module(f"tests.snippets.{name}"))
+
+
+def stated(snippet: Snippet, name: str) -> str | None:
+    """``NOT_PYTHON`` or ``NEEDS_GPU`` as it is said of this code: of all, or of one with a text."""
+    words: str | dict[str, str] = getattr(around(snippet.rule), name, {})
+    if isinstance(words, str):
+        return words
+    return next((why for text, why in words.items() if text in snippet.code), None)
 
 
 def not_installed(tree: ast.Module) -> list[str]:
@@ -150,6 +159,8 @@ def run(snippet: Snippet) -> None:
     own = around(snippet.rule)
     names = {**vars(importlib.reload(reader)), **vars(own)}
     program = compile(as_run_here(snippet.code), f"<{snippet}>", "exec", dont_inherit=True)
+    if hasattr(own, "before"):
+        own.before()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         exec(program, names)
@@ -181,6 +192,7 @@ def undone(folder: Path) -> Iterator[None]:
     """In a folder of its own, and what is set for the whole process is set back."""
     before, environment = Path.cwd(), dict(os.environ)
     threads, thresholds = torch.get_num_threads(), gc.get_threshold()
+    was_traced = tracemalloc.is_tracing()
     os.chdir(folder)
     try:
         yield
@@ -191,5 +203,9 @@ def undone(folder: Path) -> Iterator[None]:
         torch.set_num_threads(threads)
         gc.unfreeze()
         gc.set_threshold(*thresholds)
+        if not was_traced:
+            tracemalloc.stop()
+        torch.autograd.set_detect_anomaly(False)
+        torch.use_deterministic_algorithms(False)
         torch.compiler.set_stance("default")
         torch.compiler.reset()

@@ -28,6 +28,7 @@ from tests.fix_snippets import (
     not_installed,
     run,
     snippets,
+    stated,
     undone,
     unknown_names,
 )
@@ -42,16 +43,16 @@ each_snippet = pytest.mark.parametrize("snippet", ALL, ids=map(str, ALL))
 @each_snippet
 def test_it_runs_and_does_what_it_says(snippet: Snippet, tmp_path: Path) -> None:
     own = around(snippet.rule)
-    if hasattr(own, "NOT_PYTHON"):
-        pytest.skip(f"not Python: {own.NOT_PYTHON}")
+    if language := stated(snippet, "NOT_PYTHON"):
+        pytest.skip(f"not Python: {language}")
     tree = ast.parse(snippet.code)
     assert unknown_names(tree) == []
     if missing := not_installed(tree):
         pytest.skip(f"not installed: {', '.join(missing)}")
     if "torch.compile(" in snippet.code and not (which("c++") or which("g++")):
         pytest.skip("torch.compile needs a C++ compiler on a CPU")
-    if hasattr(own, "NEEDS_GPU") and not torch.cuda.is_available():
-        pytest.skip(f"needs a GPU: {own.NEEDS_GPU}")
+    if (why := stated(snippet, "NEEDS_GPU")) and not torch.cuda.is_available():
+        pytest.skip(f"needs a GPU: {why}")
     for name, text in getattr(own, "FILES", {}).items():
         (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     if hasattr(own, "PROGRAM") and own.PROGRAM in snippet.code:
@@ -64,7 +65,7 @@ def test_it_runs_and_does_what_it_says(snippet: Snippet, tmp_path: Path) -> None
 
 @each_snippet
 def test_what_is_not_python_is_a_command_line_or_a_setting(snippet: Snippet) -> None:
-    if not hasattr(around(snippet.rule), "NOT_PYTHON"):
+    if stated(snippet, "NOT_PYTHON") is None:
         return
     with pytest.raises(SyntaxError):
         ast.parse(snippet.code)
@@ -79,9 +80,9 @@ def test_what_surrounds_code_is_of_a_rule_and_each_of_its_tests_is_called(file: 
     rule = file.stem.replace("_", "-")
     own, codes = around(rule), [one for one in ALL if one.rule == rule]
     assert codes, f"{file.name} is of no rule"
-    if not hasattr(own, "NOT_PYTHON"):
-        called = {test.__name__ for code in codes for test, _ in checks_of(own, code)}
-        assert called == {name for name in vars(own) if name.startswith("test_")}
+    codes = [one for one in codes if stated(one, "NOT_PYTHON") is None]
+    called = {test.__name__ for code in codes for test, _ in checks_of(own, code)}
+    assert called == {name for name in vars(own) if name.startswith("test_")}
 
 
 @each_snippet
@@ -96,6 +97,12 @@ def test_what_a_rule_says_names_nothing_outdated(rule: str, module: ModuleType) 
         texts = (one for one in ast.walk(fix) if isinstance(one, ast.Constant))
         said += [one.value for one in texts if isinstance(one.value, str)]
     assert outdated("\n".join(said)) == []
+
+
+@pytest.mark.parametrize("rule", [rule for rule, _ in RULES])
+def test_each_rule_gives_code(rule: str) -> None:
+    """As ``Fix(code=...)``, which is how it is found."""
+    assert rule in {one.rule for one in ALL}
 
 
 def test_only_rules_give_fixes() -> None:

@@ -53,7 +53,7 @@ def generate(model, ids, cache, steps, end, look=8):
     made = []
     for step in range(steps):
         out = model(input_ids=ids, past_key_values=cache, use_cache=True)
-        ids = out.logits[:, -1:].argmax(-1)  # stays on the GPU: no .item()
+        ids, cache = out.logits[:, -1:].argmax(-1), out.past_key_values  # on the GPU: no .item()
         made.append(ids)
         if step % look == look - 1 and bool((torch.cat(made, 1) == end).any(1).all()):
             break  # up to `look` tokens after the end are thrown away

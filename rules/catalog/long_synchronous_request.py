@@ -45,21 +45,25 @@ USUAL_TIMEOUT_S = 60
 FIX = Fix(
     text="Take the request as a job: answer 202 at once, and give the result when it is asked for.",
     code="""\
-@celery.task
-def predict(inputs: dict[str, object]) -> dict[str, object]: ...
+from concurrent.futures import Future, ThreadPoolExecutor
+from fastapi import FastAPI
 
-@app.post("/jobs", status_code=202)
-def submit(job: Job) -> dict[str, str]:
-    predict.apply_async((job.inputs,), task_id=job.key)  # the client chooses the key
-    return {"status": f"/jobs/{job.key}"}
+app, worker = FastAPI(), ThreadPoolExecutor(1)
+jobs: dict[str, Future] = {}  # with several processes: a queue and a store, as Celery on Redis
+
+@app.post("/jobs/{key}", status_code=202)
+def submit(key: str, inputs: list[float]) -> dict[str, str]:
+    if key not in jobs:  # the client chooses the key: a second try finds the first
+        jobs[key] = worker.submit(predict, inputs)
+    return {"status": f"/jobs/{key}"}
 
 @app.get("/jobs/{key}")
 def result(key: str) -> dict[str, object]:
-    found = predict.AsyncResult(key)
-    return {"done": found.ready(), "result": found.get() if found.ready() else None}
+    done = jobs[key].done()
+    return {"done": done, "result": jobs[key].result() if done else None}
 """,
-    risk="A queue and a store of results are two more things to run. Scale the workers by how old "
-    "the oldest job is, and let results expire.",
+    risk="Jobs within a process end with it; a queue and a store of results are two more things to "
+    "run. Scale the workers by how old the oldest job is, and let results expire.",
     references=(
         "https://learn.microsoft.com/en-us/azure/architecture/patterns/asynchronous-request-reply",
         "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout",

@@ -203,21 +203,25 @@ REFERENCES = (
 FIX_HOST = Fix(
     text="Find what outlives its request, and keep numbers or copies of a few values instead.",
     code="""\
-@torch.inference_mode()                      # no graph is kept alive by an output
+import collections, gc, tracemalloc
+
+history = collections.deque(maxlen=1000)         # with a limit
+
+@torch.inference_mode()                          # no graph is kept alive by an output
 def handle(request):
     scores = model(prepare(request))
     history.append(scores.argmax(-1).tolist())   # numbers, not the tensor
     return history[-1]
 
-history = collections.deque(maxlen=1000)         # with a limit
-
 # where it is not known who keeps what, compare two moments:
 tracemalloc.start(25)
-before = tracemalloc.take_snapshot()
+first = tracemalloc.take_snapshot()
 serve(requests)
-for line in tracemalloc.take_snapshot().compare_to(before, "traceback")[:5]:
-    print(line)
-print(sum(isinstance(one, torch.Tensor) for one in gc.get_objects()), "tensors alive")
+grown = tracemalloc.take_snapshot().compare_to(first, "traceback")
+tracemalloc.stop()
+for one in grown[:5]:
+    print(f"{one.size_diff} bytes more:", *one.traceback.format(), sep="\\n")
+print(sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects()), "tensors alive")
 """,
     risk="What somebody reads later must be kept: write it to a file or a store. tracemalloc sees"
     " Python's memory and not the tensors': count those.",

@@ -65,12 +65,20 @@ weights = torch.load("weights.pt", mmap=True, weights_only=True)
 model.load_state_dict(weights, assign=True)      # takes the tensors, and copies nothing
 model = model.eval().to(device)
 
-# with torch.compile: keep what it made, and give it to the next process
-torch.compiler.load_cache_artifacts(kept)        # at the start
-kept, info = torch.compiler.save_cache_artifacts()   # after the warm-up
+# with torch.compile: give what it makes to the next process
+from pathlib import Path
+kept = Path("compiled.bin")
+if kept.exists():
+    torch.compiler.load_cache_artifacts(kept.read_bytes())
+model = torch.compile(model)
+with torch.inference_mode():
+    model(example)                               # the warm-up compiles, or takes what was kept
+if (made := torch.compiler.save_cache_artifacts()) is not None:
+    kept.write_bytes(made[0])
 """,
     risk="Buffers that are not in the state dict stay on meta: make those anew. Mapped weights have"
-    " the file's type, and the file must stay as it is.",
+    " the file's type, and the file must stay as it is. What torch.compile made is code: take it"
+    " from nobody else.",
     references=(
         "https://docs.pytorch.org/tutorials/recipes/recipes/module_load_state_dict_tips.html",
         "https://docs.pytorch.org/docs/stable/generated/torch.load.html",

@@ -130,7 +130,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         f"({100 * evidence.share(time_ns):.0f} % of the wall).",
         stage="compute" if _sum(computing) >= _sum(others) else _largest_stage(others),
         saving=Saving(0, time_ns, "C"),
-        fix=Fix(cause.text, cause.code, RISK, REFERENCES),
+        fix=Fix(text=cause.text, code=cause.code, risk=RISK, references=REFERENCES),
         change=_with_a_core(evidence, (computing, late), (others, lost)),
     )
 

@@ -10,7 +10,7 @@ The library converts each value to float32 and back, or has no optimised kernel 
 with torch 2.13 on an EPYC with AVX-512 BF16 and no FP16: linear layers take 2.4 to 7 times as long
 in float16 as in float32, convolutions 23 to 64 times; bfloat16 takes half the time there, and with
 that instruction set hidden 2 to 7 and 3 to 56 times as long. A single row is bound by reading the
-weights, and gains from any smaller type. `torch.ao.quantization` makes INT8 models for CPUs.
+weights, and gains from any smaller type. PyTorch's older INT8 models are for CPUs alone.
 
 How to fix it:
 Use the type that the processor multiplies: float32 on a CPU, or bfloat16 where `lscpu` shows

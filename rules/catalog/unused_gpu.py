@@ -63,8 +63,9 @@ with torch.inference_mode():
 """
 
 BUILD = """\
-python -c 'import torch; print(torch.version.cuda)' # None: a build for the CPU alone
-pip install --force-reinstall torch                 # on Linux the build on PyPI has CUDA
+# pip install --force-reinstall torch               (on Linux the build on PyPI has CUDA)
+print(torch.version.cuda)                           # None: a build for the CPU alone
+
 """
 
 
