@@ -7,9 +7,12 @@ from infprof.profiler.explain import explain
 from infprof.profiler.latency import measure_latency
 from infprof.profiler.recording import Recording
 from infprof.profiler.timeline import Timeline
-from infprof.rules.engine import judge
+from infprof.rules.engine import DOES_NOT_APPLY, judge
 from infprof.rules.evidence import Evidence
-from infprof.rules.finding import Verdict
+from infprof.rules.finding import Outcome, Verdict
+
+OUTCOMES: dict[str, set[Outcome]] = {}
+"""How the rules ended that were asked here, which ``conftest`` looks at."""
 
 
 def evidence_of(recording: Recording) -> Evidence:
@@ -26,4 +29,13 @@ def evidence_of(recording: Recording) -> Evidence:
 
 def verdict_of(rule: str, recording: Recording) -> Verdict:
     """The verdict of one rule, through the whole engine."""
-    return next(one for one in judge(evidence_of(recording)) if one.rule == rule)
+    verdict = next(one for one in judge(evidence_of(recording)) if one.rule == rule)
+    if not verdict.reason.startswith(DOES_NOT_APPLY):  # which is the engine's word
+        OUTCOMES.setdefault(rule, set()).add(verdict.outcome)
+    return verdict
+
+
+def not_seen(rule: str) -> list[str]:
+    """The outcomes of which its tests must show one each, and did not."""
+    wanted = (Outcome.FOUND, Outcome.CLEAR, Outcome.UNKNOWN)
+    return [one.value for one in wanted if one not in OUTCOMES.get(rule, ())]
