@@ -57,7 +57,7 @@ def _run(script: Script, options: list[str], out: Path) -> Done:
 
 def _attach(script: Script, options: list[str], out: Path) -> Done:
     """``infprof attach URL``: the script is a server that shows a metrics page."""
-    with _serving(script, options) as port:
+    with serving(script, options) as port:
         asked = ["attach", f"http://127.0.0.1:{port}", "--duration", str(WATCHED_SECONDS)]
         return _python(script, "-m", "infprof", *asked, "-o", str(out))
 
@@ -92,7 +92,7 @@ def _python(script: Script, *words: str) -> Done:
 
 
 @contextmanager
-def _serving(script: Script, options: list[str]) -> Iterator[int]:
+def serving(script: Script, options: list[str]) -> Iterator[int]:
     """The port of the script's page. It ends when its input closes."""
     command = [sys.executable, str(script.path), *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:

@@ -70,6 +70,18 @@ def test_a_quantile_lies_where_the_values_do(values: list[float], part: float) -
     assert found is not None and lower <= found <= upper
 
 
+def test_the_sum_tells_where_in_wide_bounds_values_lie() -> None:
+    """970 gaps of 12 ms and 30 of 200 ms: the even spread would say 17.7 ms for the median."""
+    found = Histogram((0.01, 0.025, 0.15, 0.25, math.inf), (0, 970, 970, 1000, 1000), 17.64)
+    median = found.quantile(0.5)
+    assert median is not None and 0.0115 < median < 0.0145
+
+
+def test_a_sum_that_fits_an_even_spread_changes_nothing() -> None:
+    found = Histogram((1.0, 2.0, 3.0, math.inf), (50, 100, 100, 100), 100.0)
+    assert found.quantile(0.25) == 0.5 and found.quantile(0.75) == 1.5
+
+
 def test_of_nothing_there_is_neither_mean_nor_quantile() -> None:
     empty = Histogram((1.0, math.inf), (0.0, 0.0), 0.0)
     assert empty.mean is None and empty.quantile(0.5) is None

@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 
+import infprof
+from infprof.profiler.serving.facts import served
+from infprof.profiler.serving.page import read_page
+from infprof.profiler.serving.scrape import MetricsPage
 from infprof.rules import catalog
 
-of_scripts, of_judge, of_score = (
-    import_module(f"zoo_{part}") for part in ("scripts", "judge", "score")
+of_scripts, of_runs, of_judge, of_score = (
+    import_module(f"zoo_{part}") for part in ("scripts", "runs", "judge", "score")
 )
 """By name: a type checker looks for modules elsewhere."""
 
@@ -22,26 +26,25 @@ scripts: Any = of_scripts.scripts
 expected_of, judge, truth_of = of_judge.expected_of, of_judge.judge, of_judge.truth_of
 score: Any = of_score.score
 
-STAGES = frozenset("io preprocess h2d compute d2h postprocess python queue".split())
+STAGES = frozenset("io preprocess h2d compute d2h postprocess python queue unattributed".split())
 
 ALL = [pytest.param(one, id=one.path.stem) for one in scripts()]
 
 
 def test_the_zoo_is_large_enough() -> None:
     healthy = [one for one in scripts() if one.zoo["healthy"]]
-    assert len(scripts()) - len(healthy) >= 30
-    assert len(healthy) >= 10
+    assert len(scripts()) - len(healthy) >= 46
+    assert len(healthy) >= 16
 
 
 @pytest.mark.parametrize("script", ALL)
 def test_a_script_says_what_it_plants(script: Any) -> None:
     said = script.zoo
-    assert {
-        said["stage"],
-        said["cured_stage"],
-        *script.stages(False),
-        *script.stages(True),
-    } <= STAGES
+    assert {*script.stages(False), *script.stages(True)} <= STAGES
+    assert script.how in of_runs.HOW
+    assert said.get("file", "").endswith(".json") == (script.how == "report")
+    if script.how != "report":
+        assert "stage" in said and "cured_stage" in said
     assert set(script.true()) <= catalogued()
     assert not set(script.rules()) & set(said.get("true_too", []))
     assert isinstance(said["healthy"], bool) and isinstance(said["same_output"], bool)
@@ -77,6 +80,31 @@ def bare(script: Any, *options: str) -> dict[str, Any]:
     truth: dict[str, Any] | None = truth_of(done.stdout)
     assert truth is not None
     return truth
+
+
+ENGINES = {
+    "engine_few_seqs": "vLLM",
+    "server_one_by_one": "Triton",
+    "server_overloaded": "TorchServe",
+}
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_server_shows_the_page_of_an_engine_that_is_known(name: str) -> None:
+    (script,) = scripts([name])
+    with of_runs.serving(script, []) as port:
+        found = served([read_page(MetricsPage(f"http://127.0.0.1:{port}").read())])
+    assert found is not None and found.engine == ENGINES[name]
+    assert found.times["queue"].count > 0
+
+
+@pytest.mark.parametrize("name", ["load_closed_loop", "load_open_loop"])
+def test_a_load_test_s_result_is_one(name: str, tmp_path: Path) -> None:
+    (script,) = scripts([name])
+    file = tmp_path / script.zoo["file"]
+    subprocess.run([sys.executable, str(script.path), "--out", str(file)], check=True, timeout=60)
+    load = infprof.load(file).header.load
+    assert load is not None and load.requests and load.times["request"].mean_ns
 
 
 TRUTH = {"share": 0.6, "stages": {"preprocess": 0.6, "compute": 0.4}}

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from infprof.profiler.serving.page import Page
 
+STEEPEST = 0.05
+"""Of the way from one bound to the next: a mean closer to either is not believed."""
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -40,17 +43,39 @@ class Histogram:
         )
 
     def quantile(self, part: float) -> float | None:
-        """The value below which such a part lies, evenly spread within its bounds. ``None`` where
-        there is no value, or where it lies beyond the last bound and could be anything."""
+        """The value below which such a part lies, spread within its bounds as their mean tells.
+        ``None`` where there is no value, or where it lies beyond the last bound and could be
+        anything."""
         wanted, below, least = part * self.count, 0.0, 0.0
         if self.count <= 0:
             return None
-        for bound, count in zip(self.bounds, self.up_to, strict=True):
+        for place, (bound, count) in enumerate(zip(self.bounds, self.up_to, strict=True)):
             if count >= wanted and count > below:
+                if math.isinf(bound):
+                    return None
                 share = (wanted - below) / (count - below)
-                return None if math.isinf(bound) else least + share * (bound - least)
+                way: float = share ** self._bend(place)
+                return least + (bound - least) * way
             below, least = count, bound
         return None
+
+    def _bend(self, place: int) -> float:
+        """The power with which values rise within these bounds: 1 where they are evenly spread.
+
+        The sum of all values, less the least and the most that those elsewhere may have, leaves a
+        range for the mean within these bounds. An even spread is believed as far as its mean lies
+        in there; a power ``k`` has its mean at ``1 / (k + 1)`` of the way. With nearly all gaps
+        between tokens from 10 to 25 ms, it is the difference between a median of 17 and of 13 ms.
+        """
+        least = [0.0, *self.bounds[:-1]]
+        counts = [now - before for before, now in zip((0.0, *self.up_to), self.up_to, strict=False)]
+        others = [one for one in range(len(counts)) if one != place and counts[one] > 0]
+        low = self.total - sum(counts[one] * self.bounds[one] for one in others)
+        high = self.total - sum(counts[one] * least[one] for one in others)
+        width = self.bounds[place] - least[place]
+        low, high = ((one / counts[place] - least[place]) / width for one in (low, high))
+        way = min(max(0.5, low), high)
+        return float(1 / min(max(way, STEEPEST), 1 - STEEPEST) - 1)
 
 
 def histogram(page: Page, name: str) -> Histogram | None:
