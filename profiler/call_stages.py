@@ -79,7 +79,7 @@ class CallStages:
             return Label("io", f"io.{function}", user, library)
         if stage is not None:
             return Label(stage, f"{stage}.{function}", user, library)
-        if any(runs_model(self.calls.place(one)) for one in path):
+        if any(runs_model(place) or runs_backward(place) for place in map(self.calls.place, path)):
             return Label("compute", "compute.model", user, "")
         stage = self._side(path) or self._by_name(path) or "python"
         return Label(stage, f"{stage}.{function}", user, "")
@@ -191,6 +191,13 @@ def runs_model(place: Place) -> bool:
     return place.file.endswith(MODEL_FILE) and place.function.endswith("call_impl")
 
 
+def runs_backward(place: Place) -> bool:
+    """Whether a place is within autograd's pass back through a model: as much compute as forward,
+    where gradients are the answer."""
+    return place.file.endswith(BACKWARD_FILE) and place.function.endswith("_engine_run_backward")
+
+
+BACKWARD_FILE = "torch/autograd/graph.py"
 SIDES = ("preprocess", "postprocess")
 _SIDE_OF: dict[int, str | None] = {-1: "preprocess", 0: None, 1: "postprocess"}
 _WAITS = {"queue": "queue.waiting for work", "lock_wait": "python.lock_wait"}

@@ -39,6 +39,10 @@ CALL = f"serve.py:20:serve > {MODEL}"
         ("serve.py:21:serve > serve.py:3:resize", "postprocess.resize"),
         (f"{CALL} > lib/torch/nn/functional.py:9:relu", "compute.model"),
         (f"{CALL} > serve.py:90:Net.forward", "compute.model"),
+        (
+            "serve.py:21:serve > lib/torch/autograd/graph.py:9:_engine_run_backward",
+            "compute.model",
+        ),
         ("serve.py:20:serve > lib/logging.py:1:info", "python.serve"),
         ("other.py:1:watch", "python.watch"),
         ("lib/threading.py:1:run", "python.library code"),

@@ -2,7 +2,7 @@
 
 What it looks for:
 A language model's engine whose slowest gaps between two tokens (99 %) are more than three times
-their median, while its largest steps (99 %) carry over a thousand tokens more than requests run:
+their median, while its largest steps (99 %) carry over 2,048 tokens more than requests run:
 those tokens are of prompts. vLLM counts a prompt's tokens all in the step that ends its prefill.
 
 Why it costs time:
