@@ -72,7 +72,8 @@ def with_prompts(largest: int) -> list[str]:
     return [
         page
         + histogram("vllm:iteration_tokens_total",
-                    {"8": 900 * n, str(largest): 1000 * n, "+Inf": 1000 * n}, 1e5)
+                    {"8": 900 * n, str(largest): 1000 * n, "+Inf": 1000 * n},
+                    90 * n * largest)
         + histogram("vllm:inter_token_latency_seconds",
                     {"0.02": 900 * n, "0.2": 1000 * n, "+Inf": 1000 * n}, 30 * n)
         for n, page in enumerate(without("inter_token", pages()), 1)

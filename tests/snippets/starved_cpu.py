@@ -1,6 +1,6 @@
 """The code of starved-cpu is for the shell, one for each of those who may have the cores."""
 
-from infprof.rules.catalog.starved_cpu import HOST, ITSELF, NEIGHBOURS, QUOTA, Cause
+from infprof.rules.catalog.starved_cpu import HOST, NEIGHBOURS, QUOTA, Cause
 
-NOT_PYTHON = "command lines of docker, vmstat, taskset and ps"
-VALUES = [{"cause": Cause("", *one)} for one in (QUOTA, HOST, NEIGHBOURS, ITSELF)]
+NOT_PYTHON = "command lines of docker, vmstat and taskset"
+VALUES = [{"cause": Cause("", *one, 0.0)} for one in (QUOTA, HOST, NEIGHBOURS)]
