@@ -43,6 +43,11 @@ FIX = Fix(
     text="Shorten the work; then more threads where they wait, batches or replicas where they "
     "compute.",
     code="""\
+import contextlib
+import queue
+
+import anyio.to_thread
+
 # threads that mostly wait: more of them (FastAPI and Starlette; 40 is what they begin with)
 @contextlib.asynccontextmanager
 async def lifespan(app):

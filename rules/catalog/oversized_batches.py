@@ -40,9 +40,9 @@ BUSY_SHARE = 0.7
 """Of the time, with smaller batches at the rate of the recording: beyond, requests wait longer for
 each other than they are worked on (M/D/1), and would gain nothing."""
 
-FIX = Fix(
-    text="Cap the batch, and start the next one with what is left.",
-    code="""\
+CODE = """\
+import queue
+
 MOST = {most}  # three times a / b of T(B) = a + b B
 
 def next_batch(waiting: queue.Queue) -> list:
@@ -50,13 +50,7 @@ def next_batch(waiting: queue.Queue) -> list:
     while len(batch) < MOST and not waiting.empty():
         batch.append(waiting.get_nowait())
     return batch
-""",
-    risk="The model runs more often: at a higher rate than this one it may be too slow. Measure "
-    "both at the rate of the busiest hour.",
-    references=(
-        "https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/batcher.html",
-    ),
-)
+"""
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
@@ -82,7 +76,15 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         f"{target:,.4g} ms that it may.",
         stage="compute",
         saving=Saving(0, min(longer, evidence.wall_ns), "C"),
-        fix=Fix(FIX.text, FIX.code.replace("{most}", str(most)), FIX.risk, FIX.references),
+        fix=Fix(
+            text="Cap the batch, and start the next one with what is left.",
+            code=CODE.format(most=most),
+            risk="The model runs more often: at a higher rate than this one it may be too slow."
+            " Measure both at the rate of the busiest hour.",
+            references=(
+                "https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/batcher.html",
+            ),
+        ),
         where=model_call_sites(evidence, most=1),
     )
 

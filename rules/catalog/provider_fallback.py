@@ -47,6 +47,8 @@ RUNS = re.compile(r"onnxruntime/capi/.*inference_collection\.py$")
 FIX = Fix(
     text="Keep all nodes on the GPU's provider, and bind inputs and outputs to its memory.",
     code="""\
+import onnxruntime
+
 options = onnxruntime.SessionOptions()
 options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")  # fail, and say so
 session = onnxruntime.InferenceSession(path, options, providers=["CUDAExecutionProvider"])
