@@ -256,13 +256,14 @@ def attach(
 
 
 @main.command()
-@click.argument("rule", required=False)
+@click.argument("words", metavar="[RULE|WORD...]", nargs=-1)
 @_one_line_errors
-def rules(rule: str | None) -> None:
-    """List the catalog of rules, or show one rule's page."""
-    from infprof.showing import list_rules, show_rule
+def rules(words: tuple[str, ...]) -> None:
+    """List the catalog of rules by topic, or those that speak of some words, or show one rule's
+    page."""
+    from infprof.showing_rules import show_rules
 
-    show_rule(rule) if rule else list_rules()
+    show_rules(words)
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""What ``infprof rules`` and ``infprof doctor`` print."""
+"""What ``infprof doctor`` prints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -16,51 +15,12 @@ from infprof.profiler.calibration import Calibration
 from infprof.profiler.calibration_file import keep
 from infprof.profiler.collectors import Unavailable
 from infprof.profiler.doctor import Check, examine
-from infprof.profiler.nearest import no_such
 from infprof.profiler.outside.process import Process
 from infprof.profiler.outside.processes import look, servers
 from infprof.profiler.outside.sight import sight
 from infprof.profiler.recording import BadInput
 from infprof.reports import wording
 from infprof.reports.roofline_words import rate as flops_rate
-from infprof.reports.rule_page import CATALOGUE, page, value
-from infprof.rules.choice import catalog
-from infprof.rules.choosing import LIST_THEM
-
-
-def list_rules() -> None:
-    """One line per rule, then the next useful command."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("rule", no_wrap=True)
-    table.add_column("what it looks for")
-    for rule, module in sorted(catalog().items()):
-        table.add_row(rule, escape((module.__doc__ or "").strip().split("\n", 1)[0]))
-    console = Console()
-    console.print(table)
-    console.print("\nNext: infprof rules <rule>", highlight=False)
-
-
-def show_rule(rule: str) -> None:
-    """A rule's page, as it is in docs/rules. Raises ``BadInput`` for a name that is no rule."""
-    known = catalog()
-    module = known.get(rule.lower())
-    if module is None:
-        raise BadInput(no_such("rule", rule, known, LIST_THEM))
-    console, shown = Console(), page(rule.lower(), module)
-    console.print(Text(shown.rule, "bold"))
-    for head, text in (("", shown.summary), *shown.parts):
-        console.print(Text(f"\n{head}", "bold") if head else "")
-        for place, paragraph in enumerate(text.split("\n\n")):
-            console.print(Text(("\n" if place else "") + " ".join(paragraph.split())))
-    if shown.thresholds:
-        console.print(Text("\nThresholds", "bold"))
-    for name, one in shown.thresholds.items():
-        console.print(Text(f"{name} = {value(one)}"))
-        console.print(Padding(Text(one.reason, "dim"), (0, 0, 0, 3)))
-    if shown.needs:
-        console.print(Text(f"\nNeeds: {', '.join(shown.needs)}."))
-    if shown.code:
-        console.print(Text(f"\n{CATALOGUE}{shown.code}"))
 
 
 def show_doctor() -> None:

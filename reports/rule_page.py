@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import NamedTuple
 
+from infprof.reports.rule_groups import GROUPS, OTHERS, group_of
 from infprof.rules.thresholds import Threshold, thresholds
 
 PARTS = ("What it looks for", "Why it costs time", "How to fix it", "When to ignore it")
@@ -26,6 +27,11 @@ class Page(NamedTuple):
     thresholds: Mapping[str, Threshold]
     code: str
     """Of the catalogue of rules; empty for a stranger's."""
+
+    @property
+    def group(self) -> str:
+        """Of which it is one in a list."""
+        return group_of(self.code)
 
 
 def page(rule: str, module: ModuleType) -> Page:
@@ -65,16 +71,30 @@ def markdown(shown: Page) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def index(pages: list[Page]) -> str:
+def grouped(pages: Iterable[Page]) -> dict[str, list[Page]]:
+    """The pages of each group that has some, by id."""
+    groups: dict[str, list[Page]] = {name: [] for name in (*GROUPS, OTHERS)}
+    for one in sorted(pages, key=lambda page: page.rule):
+        groups[one.group].append(one)
+    return {name: members for name, members in groups.items() if members}
+
+
+def index(pages: Iterable[Page]) -> str:
     """The page that lists the others."""
-    rows = (f"| [{one.rule}]({one.rule}.md) | {' '.join(one.summary.split())} |" for one in pages)
-    head = (
+    blocks = [
         f"{GENERATED}\n\n# Rules\n\n"
         "What `infprof rules` lists. Thresholds can be changed, and rules ignored: see\n"
-        "[settings](../settings.md). [Your own](../own-rules.md) are asked too.\n\n"
-        "| rule | what it looks for |\n| --- | --- |\n"
-    )
-    return head + "\n".join(rows) + "\n"
+        "[settings](../settings.md). [Your own](../own-rules.md) are asked too."
+    ]
+    for name, members in grouped(pages).items():
+        rows = (f"| [{one.rule}]({one.rule}.md) | {_line(one.summary)} |" for one in members)
+        head = f"## {name}\n\n| rule | what it looks for |\n| --- | --- |"
+        blocks.append("\n".join((head, *rows)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def files(rules: Mapping[str, ModuleType]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import asdict
@@ -96,6 +97,25 @@ def test_each_rule_has_its_page(rule: str) -> None:
     assert result.exit_code == 0 and result.output.startswith(rule)
     for part in ("What it looks for", "Why it costs time", "How to fix it", "When to ignore it"):
         assert part in result.output
+
+
+def listed(*words: str) -> tuple[list[str], str]:
+    """The rules that a search lists, and the line about others."""
+    result = CliRunner().invoke(main, ["rules", *words])
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    found = [line.split()[0] for line in lines if re.match(r"[a-z]+(-[a-z]+)+  ", line)]
+    text = " ".join(lines)
+    return found, text[text.find("Their pages") : text.find("Next:")]
+
+
+def test_words_search_the_catalog() -> None:
+    found, told = listed("Event", "LOOP")
+    assert found == ["blocked-event-loop", "blocking-coroutine"] and "polling-waits" in told
+    assert listed("event loop") == (found, told)
+    assert listed("IP-ENV-004") == (["debug-switches"], "")
+    assert listed("precision")[0][:1] == ["autocast-churn"]  # by its group
+    assert listed("tf32") == (["full-precision-compute"], "")  # on its page alone
 
 
 def test_an_unknown_rule_is_one_line(tmp_path: Path) -> None:

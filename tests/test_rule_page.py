@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from infprof.cli import main
-from infprof.reports.rule_page import PARTS, files, index, markdown, page
+from infprof.reports.rule_groups import GROUPS, OTHERS
+from infprof.reports.rule_page import PARTS, files, grouped, index, markdown, page
 from infprof.rules.choice import catalog
 from tests.test_house import ROOT
 
@@ -40,7 +41,22 @@ def test_the_command_shows_the_same_words(rule: str) -> None:
 
 def test_the_index_names_every_page() -> None:
     listed = re.findall(r"^\| \[(.*)\]\((.*)\.md\)", (FOLDER / "index.md").read_text(), re.M)
-    assert listed == [(rule, rule) for rule in RULES]
+    assert sorted(listed) == [(rule, rule) for rule in RULES]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_of_the_catalog_has_a_group(rule: str) -> None:
+    assert page(rule, catalog()[rule]).group in GROUPS
+
+
+def test_groups_come_in_the_order_of_a_request_and_strangers_last() -> None:
+    codes = {"b": "IP-ENV-001", "c": "IP-H2D-002, IP-ENV-002", "a": "IP-H2D-001", "d": "", "e": "X"}
+    docs = {rule: f"Sentence.\n\nCatalogue: {code}" for rule, code in codes.items()}
+    pages = [page(rule, ModuleType(rule, text)) for rule, text in docs.items()]
+    ids = {name: [one.rule for one in members] for name, members in grouped(pages).items()}
+    inputs, machine = "Copies to the GPU", "The machine and its settings"
+    assert ids == {inputs: ["a", "c"], machine: ["b"], OTHERS: ["d", "e"]}
+    assert list(ids) == [inputs, machine, OTHERS]
 
 
 def test_a_stranger_s_rule_may_say_less() -> None:
