@@ -62,7 +62,7 @@ MOSTLY = 0.5
 OTHERS_CORES = 0.5
 """Cores that other programs use: less is what a system does by itself."""
 
-NO_CPU = ("io", "queue", "profiler")
+NO_CPU = ("io", "queue")
 """Stages in which a request does not want a core."""
 
 WAITS = ("python.sync", "python.sleep", "python.lock_wait")
