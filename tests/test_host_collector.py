@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infprof.profiler.collectors import Facts, Target, Unavailable
-from infprof.profiler.collectors.host import UNITS, Collector
+from infprof.profiler.collectors.host import UNITS, Collector, cpu_features
 from infprof.profiler.probes.cpu_limits import CpuLimits, cpu_limits
 from infprof.profiler.probes.host import (
     QuickProbe,
@@ -105,6 +105,24 @@ def test_the_machine_is_described() -> None:
     assert machine.cpu.usable and machine.cpu.usable <= len(os.sched_getaffinity(0))
     assert machine.cpu.memory_bytes and machine.cpu.memory_bytes > 2**28
     assert machine.os and machine.os.startswith("Linux")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("model name\t: EPYC\nflags\t\t: fpu avx2 avx512f avx512_bf16 sse4_2 avx512_vnni\n"
+         "flags\t\t: other\n", ["avx2", "avx512_bf16", "avx512_vnni", "avx512f"]),
+        ("flags : amx_tile amx_bf16 avx512_fp16 avx_ne_convert avx_vnni aes",
+         ["amx_bf16", "amx_tile", "avx512_fp16", "avx_ne_convert", "avx_vnni"]),
+        ("flags : fpu vme", []),
+        ("Features : fp asimd bf16", None),  # ARM
+        ("", None),
+    ],
+)  # fmt: skip
+def test_the_instruction_sets_for_matrix_products(
+    tmp_path: Path, text: str, found: list[str] | None
+) -> None:
+    assert cpu_features(write(tmp_path, {"proc/cpuinfo": text})) == found
 
 
 def test_the_thread_keeps_its_pace_beside_a_busy_interpreter() -> None:
