@@ -19,6 +19,13 @@ def deployment(evidence: Evidence) -> Deployment:
     return evidence.header.deployment or Deployment()
 
 
+def said_of_deployment(evidence: Evidence) -> Deployment:
+    """What is said, for a rule about nothing else. Raises ``Unknown`` where nothing is."""
+    if evidence.header.deployment is None:
+        raise Unknown("the settings have no table [deployment] (docs/settings.md)")
+    return evidence.header.deployment
+
+
 def needed(value: Value | None, setting: str, what: str) -> Value:
     """The value of a setting that a rule cannot judge without. Raises ``Unknown``, which names
     it."""

@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from infprof.rules.deployed import NO_TIME, deployment, needed
+from infprof.rules.deployed import NO_TIME, needed, said_of_deployment
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Unknown
 
@@ -60,7 +60,7 @@ autoscaling.knative.dev/scale-to-zero-pod-retention-period: "30m"
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Judge the pauses between requests by what follows on them."""
-    said = deployment(evidence)
+    said = said_of_deployment(evidence)
     if needed(said.min_replicas, "min_replicas", "how many replicas stay"):
         return
     cold_s = needed(said.cold_start_s, "cold_start_s", "how long a cold start takes")

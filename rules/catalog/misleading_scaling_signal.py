@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from infprof.rules.deployed import NO_TIME, deployment, needed
+from infprof.rules.deployed import NO_TIME, needed, said_of_deployment
 from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Unknown
 from infprof.rules.host_load import mean_load, usable_cores
@@ -89,7 +89,7 @@ spec:
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Judge by what the deployment is scaled."""
-    said = deployment(evidence)
+    said = said_of_deployment(evidence)
     signals = needed(said.scale_on or None, "scale_on", "by what the deployment is scaled")
     both = [one for one in signals if one in said.resize_on]
     if both:

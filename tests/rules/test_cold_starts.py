@@ -69,3 +69,11 @@ def test_a_short_recording_shows_no_pauses() -> None:
 def test_a_page_shows_none_either() -> None:
     verdict = judged(recording_of("host", [vllm(10)]))
     assert verdict.outcome is Outcome.UNKNOWN and "no single requests" in verdict.reason
+
+
+def test_without_a_deployment_two_rules_say_the_same() -> None:
+    reasons = {
+        verdict_of(rule, requests(0, 1, 2, 50)).reason
+        for rule in (RULE, "misleading-scaling-signal")
+    }
+    assert reasons == {"the settings have no table [deployment] (docs/settings.md)"}
