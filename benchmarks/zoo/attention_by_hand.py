@@ -62,7 +62,7 @@ def encode(model, ids):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cured", action="store_true", help="scaled_dot_product_attention")
-    parser.add_argument("--requests", type=int, default=40)
+    parser.add_argument("--requests", type=int, default=28)
     args = parser.parse_args()
     torch.manual_seed(0)
     rng = np.random.default_rng(0)

@@ -50,7 +50,7 @@ def embed(model, ids):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cured", action="store_true", help="compile for any length")
-    parser.add_argument("--requests", type=int, default=60)
+    parser.add_argument("--requests", type=int, default=32)
     args = parser.parse_args()
     torch.manual_seed(0)
     torch._dynamo.config.recompile_limit = 1000

@@ -42,13 +42,13 @@ class Service:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cured", action="store_true", help="there is nothing to cure")
-    parser.add_argument("--requests", type=int, default=180)
+    parser.add_argument("--requests", type=int, default=110)
     args = parser.parse_args()
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     service, clock = Service(), Clock("compute")
     for _ in range(args.requests):
-        picture = torch.from_numpy(rng.standard_normal((1, 3, 128, 128), dtype=np.float32))
+        picture = torch.from_numpy(rng.standard_normal((1, 3, 224, 224), dtype=np.float32))
         clock.lap("preprocess")
         label, saliency = service.explain(picture)
         clock.lap("compute")
