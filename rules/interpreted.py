@@ -48,7 +48,7 @@ class Loop:
     """A function of the user's with the samples that its loops took."""
 
     place: Place
-    """The function at its hottest line."""
+    """The function at the line where most of its turns were seen."""
     samples: Mask
 
 
@@ -62,9 +62,12 @@ def loops(evidence: Evidence, among: Mask | None = None) -> list[Loop]:
     for function in {function for function, _ in owned.values()}:
         mine = {call: line for call, (owner, line) in owned.items() if owner == function}
         mask = chosen & np.isin(stacks.call, list(mine))
-        lines = Counter[int]()
-        for call in stacks.call[mask].tolist():
-            lines[mine[call]] += 1
+        lines, at_turns = Counter[int](), Counter[int]()
+        for walk in walks:
+            if walk.call in mine:
+                lines[mine[walk.call]] += walk.count
+                at_turns[mine[walk.call]] += walk.count if walk.turns else 0
+        lines = +at_turns or lines
         line = max(lines, key=lambda one: (lines[one], -one))
         found.append(Loop(Place(*function, line), mask))
     return sorted(found, key=lambda loop: (-int(loop.samples.sum()), loop.place))

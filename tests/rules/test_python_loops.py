@@ -38,6 +38,16 @@ def test_functions_called_for_each_element_count_to_the_one_that_loops() -> None
     assert finding.where[0].time_ns == 60_000
 
 
+def test_the_line_is_the_loop_s_though_a_call_of_the_function_takes_longer() -> None:
+    """As ``tolist`` does before a loop, where the garbage of both is collected."""
+    (finding,) = judged(
+        f"main: 0-40 stack 40 {WALK}:33.30:normalise",
+        f"main: 40-60 stack 20 {WALK}:39.385:normalise",
+    ).findings
+    assert [one.name for one in finding.where] == ["normalise (serve.py:39)"]
+    assert finding.where[0].time_ns == 60_000
+
+
 def test_comprehensions_count_to_their_function() -> None:
     (finding,) = judged(
         f"main: 0-60 stack 60 {WALK}:17.84:prepare > serve.py:18.47:{PART}"
