@@ -34,6 +34,9 @@ def run(script: Script, cured: bool, number: int, out: Path) -> Result:
     except subprocess.TimeoutExpired:
         result.wrong.append(f"still running after {LIMIT_SECONDS} s")
         return result
+    except ValueError:
+        result.wrong.append("no server")
+        return result
     (out.parent / f"{out.name}.log").write_text(done.stdout + done.stderr)
     if done.returncode:
         result.wrong.append(f"exit code {done.returncode}")
@@ -64,7 +67,7 @@ def _attach(script: Script, options: list[str], out: Path) -> Done:
 
 def _report(script: Script, options: list[str], out: Path) -> Done:
     """``infprof report FILE``: the script writes a trace of its own, or a load test's result."""
-    out.mkdir()
+    out.mkdir(exist_ok=True)
     file = out / script.zoo["file"]
     done = _python(script, str(script.path), "--out", str(file), *options)
     if done.returncode:
@@ -93,7 +96,7 @@ def _python(script: Script, *words: str) -> Done:
 
 @contextmanager
 def serving(script: Script, options: list[str]) -> Iterator[int]:
-    """The port of the script's page. It ends when its input closes."""
+    """The port of the script's page. It ends when its input closes. Raises ``ValueError``."""
     command = [sys.executable, str(script.path), *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         try:

@@ -33,6 +33,10 @@ from infprof.rules.queue_causes import told
 
 NEEDS: tuple[Need, ...] = ("served",)
 
+NOT_WHILE = {
+    "missed-prefix-reuse": "with its prefix cache on, the engine computes less of each prompt",
+}
+
 FIX = Fix(
     text="Let fewer tokens of prompts into one step.",
     code="""\

@@ -47,6 +47,7 @@ def test_launch_gaps_of_a_thread_that_waits_for_the_interpreter_are_not_told() -
         ("dequantization", "weight-streaming"),
         ("kv-cache-pressure", "admission-limit"),
         ("thread-oversubscription", "uncompiled-model"),
+        ("missed-prefix-reuse", "prefill-stalls-decode"),
     ],
 )
 def test_what_must_be_mended_first_withholds_the_other(blocker: str, rule: str) -> None:
