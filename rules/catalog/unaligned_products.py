@@ -36,6 +36,9 @@ from infprof.rules.layer_products import HALF, LayerProducts, layer_products
 from infprof.rules.model_callers import compute_where
 
 NEEDS: tuple[Need, ...] = ("device", "ops", "shapes")
+NOT_WHILE = {
+    "low-gpu-clocks": "a product far from the peak of a full clock may be near that of a lower one"
+}
 
 ALIGNED = 8
 """Numbers of 16 bits in the 16 bytes that a tensor core is fed with at once."""
