@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from infprof.profiler.stints import WAITS
 from infprof.profiler.web.kernel_wait import LONGEST_NS, tick_ns, waited_in_kernel
+from infprof.profiler.web.wrappers import _connection_in
 from tests.test_web_wrappers import Handler, recorded
 from tests.test_wsgi import served
 
@@ -113,3 +115,17 @@ def test_a_request_behind_another_begins_when_it_came(tmp_path: Path) -> None:
     (row,) = behind.nonzero()[0].tolist()
     assert stints.end_ns[row] - stints.start_ns[row] >= tick_ns()
     assert stints.end_ns[row] >= requests.end_ns[0] - 1_000_000_000
+
+
+@on_linux
+def test_a_servers_method_is_given_a_listening_socket_too() -> None:
+    """As gunicorn's sync and threaded workers call it."""
+    with connected() as (client, server), socket.create_server(("127.0.0.1", 0)) as listening:
+        client.sendall(b"x")
+        least, listener = waited(server), SimpleNamespace(sock=listening)
+        for given in (
+            (None, listener, "request", server, ("127.0.0.1", 1)),
+            (None, "request", SimpleNamespace(sock=server)),
+        ):
+            assert waited_in_kernel(_connection_in(given)) >= least > 0
+    assert _connection_in((None, "request")) is None
