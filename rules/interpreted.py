@@ -30,7 +30,11 @@ in before, once in a while."""
 
 TURN_SHARE = 0.05
 """A function whose turns are fewer among the samples below it merely contains its loop: handling
-a batch, not elements. Loops that call small functions show 15 % and more (measured)."""
+a batch, not elements."""
+
+ENTRY_SHARE = 0.15
+"""The same where no jump back was seen, but functions entered: loops that call small functions show
+15 % and more (measured); a function that is called once after native work shows some, too."""
 
 HEAVY_CALL = 4
 """A call that is seen so many times as often as all turns of its loop does the work itself:
@@ -132,9 +136,12 @@ class _Walk:
         """The function whose loop took a turn here."""
         if not is_turn(self.place):
             return None
-        entered = self.place.offset <= ENTRY_OFFSET and not _is_part(self.place)
-        caller = 1 if entered and len(self.chain) > 1 else 0
-        return self.chain[caller][0]
+        return self.chain[1 if self.is_entry and len(self.chain) > 1 else 0][0]
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether a function was seen as it began: a turn of the loop that calls it, if any."""
+        return 0 <= self.place.offset <= ENTRY_OFFSET and not _is_part(self.place)
 
 
 def is_turn(place: Place) -> bool:
@@ -176,16 +183,18 @@ def _is_part(place: Place) -> bool:
 
 def _turning(walks: list[_Walk]) -> dict[Function, int]:
     """The functions that loop, each with the turns seen of it."""
-    turns, below = Counter[Function](), Counter[Function]()
+    turns, below, jumping = Counter[Function](), Counter[Function](), set[Function]()
     for walk in walks:
         if walk.turns is not None:
             turns[walk.turns] += walk.count - walk.late
+            jumping |= set() if walk.is_entry else {walk.turns}
         for function in {function for function, _ in walk.chain}:
             below[function] += walk.count
     return {
         function: count
         for function, count in turns.items()
-        if count >= FEW_TURNS and count >= TURN_SHARE * below[function]
+        if count >= FEW_TURNS
+        and count >= (TURN_SHARE if function in jumping else ENTRY_SHARE) * below[function]
     }
 
 

@@ -47,7 +47,9 @@ from infprof.rules.processor import ran_on_gpu
 
 NEEDS: tuple[Need, ...] = ()
 NOT_WHILE = {
-    "thread-oversubscription": "operators wait for threads that have no core, and would do so fused"
+    "thread-oversubscription": "operators wait for threads that have no core, and would do so"
+    " fused",
+    "unfused-attention": "fused attention has no matrix of scores to scale, mask and normalise",
 }
 
 MIN_SHARE_OF_COMPUTE = 0.20

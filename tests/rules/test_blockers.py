@@ -47,6 +47,7 @@ def test_launch_gaps_of_a_thread_that_waits_for_the_interpreter_are_not_told() -
         ("dequantization", "weight-streaming"),
         ("kv-cache-pressure", "admission-limit"),
         ("thread-oversubscription", "uncompiled-model"),
+        ("unfused-attention", "uncompiled-model"),
         ("low-gpu-clocks", "unaligned-products"),
         ("missed-prefix-reuse", "prefill-stalls-decode"),
     ],

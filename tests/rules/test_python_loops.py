@@ -157,3 +157,18 @@ def test_unknown_without_stacks() -> None:
 def test_unknown_where_samples_tell_only_lines() -> None:
     verdict = judged("main: 0-60 stack 60 serve.py:8:main > serve.py:24:normalise")
     assert verdict.outcome is Outcome.UNKNOWN and "instructions" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("entries", "jumps", "outcome"),
+    [(8, 0, Outcome.CLEAR), (10, 0, Outcome.FOUND), (4, 4, Outcome.FOUND)],
+)
+def test_functions_that_begin_show_a_loop_only_where_many_do(
+    entries: int, jumps: int, outcome: Outcome
+) -> None:
+    """Of 60 samples; what is called once after native work is seen to begin, too."""
+    body = f"main: {entries + jumps}-60 stack {60 - entries - jumps} {WALK}:5.80:resize"
+    rows = [f"main: 0-{entries} stack {entries} {WALK}:5.90:resize > serve.py:40.0:lap", body]
+    if jumps:
+        rows.append(f"main: {entries}-{entries + jumps} stack {jumps} {WALK}:5.93:resize")
+    assert judged(*rows).outcome is outcome
