@@ -10,8 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from zoo_judge import POINTS, UNATTRIBUTED, Result
 
-RANK_1, FALSE_PER_TEN = 0.95, 1.0
-"""The bars: right first answers, and false findings per ten healthy runs."""
+RANK_1, PRECISION, RECALL, FALSE_PER_TEN = 0.95, 0.95, 0.90, 1.0
+"""The bars: right first answers, findings that are right, plants that are found, and false findings
+per ten healthy runs."""
 
 HEADS = (
     "script",
@@ -97,6 +98,8 @@ class Score:
         """The bars that were missed."""
         bars = {
             "rank-1": self.rank_1 < RANK_1,
+            "precision": self.precision is not None and self.precision < PRECISION,
+            "recall": self.recall is not None and self.recall < RECALL,
             "false findings": (self.false_per_ten or 0) > FALSE_PER_TEN,
             "unattributed": self.unattributed_or_all > UNATTRIBUTED,
             "shares": self.planted_within < self.planted_timed,

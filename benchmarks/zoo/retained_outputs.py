@@ -38,7 +38,7 @@ class Service:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cured", action="store_true", help="only the classes are kept")
-    parser.add_argument("--requests", type=int, default=500)
+    parser.add_argument("--requests", type=int, default=800)
     args = parser.parse_args()
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
