@@ -108,7 +108,7 @@ class Score:
 
 
 def score(results: list[Result]) -> Score:
-    """Precision and recall are over findings above info: asked for, and there."""
+    """Precision and recall are over findings above info, and those that are asked for."""
     planted = [one for one in results if one.planted]
     quiet = [one for one in results if one.healthy or one.variant == "cured"]
     hits = sum(any(rule in one.expected_rules for rule in one.found) for one in planted)

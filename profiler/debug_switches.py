@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -32,11 +33,20 @@ SWITCHES: dict[str, Callable[[], bool]] = {
 }
 
 
+OFTEN = 0.25
+"""Of the looks: torch.compile itself detects anomalies while it is at work, some seconds long."""
+
+
 class DebugSwitches:
-    """Looks at each ``look``; ``seen`` says of each switch whether it was ever on then."""
+    """Looks at each ``look``; ``seen`` says of each switch whether it was on often."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, bool] = {}
+        self._looks, self._on = Counter[str](), Counter[str]()
+
+    @property
+    def seen(self) -> dict[str, bool]:
+        """By the names of ``SWITCHES``. What could not be asked is left out."""
+        return {name: self._on[name] >= OFTEN * looks for name, looks in self._looks.items()}
 
     def look(self) -> None:
         """Ask for each once. What cannot be asked stays unknown."""
@@ -44,6 +54,7 @@ class DebugSwitches:
             return
         for name, is_on in SWITCHES.items():
             try:
-                self.seen[name] = self.seen.get(name, False) or is_on()
+                self._on[name] += is_on()
+                self._looks[name] += 1
             except Exception:  # torch is still being imported, or another version
                 continue

@@ -22,12 +22,16 @@ def test_of_each_it_is_known_whether_it_is_on() -> None:
     assert not switches.seen["anomaly_detection"] and not switches.seen["deterministic"]
 
 
-def test_what_was_on_at_one_look_stays_seen() -> None:
+@pytest.mark.parametrize(("more", "is_seen"), [(1, True), (3, True), (4, False)])
+def test_what_is_on_now_and_then_is_seen_and_what_a_compiler_switches_on_is_not(
+    more: int, is_seen: bool
+) -> None:
     switches = DebugSwitches()
     with torch.autograd.set_detect_anomaly(True, check_nan=False):
         switches.look()
-    switches.look()
-    assert switches.seen["anomaly_detection"] is True
+    for _ in range(more):
+        switches.look()
+    assert switches.seen["anomaly_detection"] is is_seen
 
 
 def test_determinism_and_what_it_fills(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,13 +38,13 @@ class Service:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cured", action="store_true", help="only the classes are kept")
-    parser.add_argument("--requests", type=int, default=800)
+    parser.add_argument("--requests", type=int, default=320)
     args = parser.parse_args()
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     service, clock = Service(args.cured), Clock(None)
     for _ in range(args.requests):
-        rows = rng.standard_normal((128, 256), dtype=np.float32)
+        rows = rng.standard_normal((320, 256), dtype=np.float32)
         clock.lap("preprocess")
         best = service.handle(rows)
         clock.lap("compute")
