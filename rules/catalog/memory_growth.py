@@ -3,10 +3,9 @@
 What it looks for:
 Resident memory of the process (and its children), or GPU memory by NVML, that rises throughout the
 longest stretch without a tracer: after its first quarter each third must rise, the last one at
-least 0.4 times as fast as the first, over 100 requests or more.
-A cache that fills, an allocator that
-finds its level, a jump or a sawtooth do not. Also GPU memory above 90 % while requests come, where
-it was not so full before the first one.
+least 0.4 times as fast as the first, over 100 requests or more. A cache that fills, an allocator
+that finds its level, a jump or a sawtooth do not. Also GPU memory above 90 % while requests come,
+where it was not so full before the first one.
 
 Why it costs time:
 None yet: the program ends, or is ended, when memory is full. Until then collections of garbage take
