@@ -28,6 +28,7 @@ from infprof.rules.evidence import Evidence, Need
 from infprof.rules.finding import Finding, Fix, Saving, Where
 from infprof.rules.host_code import require_samples
 from infprof.rules.idle_owners import idle_moments, owner_place
+from infprof.rules.next_batch import NEXT_BATCH, SMALLER
 from infprof.rules.sampled_time import at_least_ns, visible_ns
 
 NEEDS: tuple[Need, ...] = ("requests", "stacks")
@@ -38,19 +39,8 @@ WAIT_SHARE = 0.3
 
 FIX = Fix(
     text="Wait for the first request only, and start with what is there.",
-    code="""\
-import queue
-
-def next_batch(waiting: queue.Queue, most: int) -> list:
-    batch = [waiting.get()]  # sleeps only while there is no work at all
-    while len(batch) < most:
-        try:
-            batch.append(waiting.get_nowait())  # what came while the model was busy
-        except queue.Empty:
-            break
-    return batch
-""",
-    risk="Batches are smaller under light load; under full load they fill while the model works.",
+    code=NEXT_BATCH,
+    risk=SMALLER,
     references=(
         "https://docs.python.org/3/library/queue.html",
         "https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/batcher.html#delayed-batching",

@@ -40,6 +40,7 @@ from infprof.rules.finding import Finding, Fix, Saving
 from infprof.rules.host_code import Mask, places, require_samples, samples_of
 from infprof.rules.host_time import named_rows, require_named_host
 from infprof.rules.meanwhile import running_meanwhile
+from infprof.rules.next_batch import NEXT_BATCH, SMALLER
 from infprof.rules.sampled_time import at_least_ns, visible_ns
 from infprof.rules.sleeps import (
     Sleep,
@@ -78,19 +79,8 @@ def wait_for_result():
 
 FIX_FIXED = Fix(
     text="Take what is there and start at once; wait only while there is nothing to do.",
-    code="""\
-import queue
-
-def next_batch(waiting: queue.Queue, most: int) -> list:
-    batch = [waiting.get()]  # sleeps only while there is no work at all
-    while len(batch) < most:
-        try:
-            batch.append(waiting.get_nowait())  # what came while the model was busy
-        except queue.Empty:
-            break
-    return batch
-""",
-    risk="Batches are smaller under light load; under full load they fill while the model works.",
+    code=NEXT_BATCH,
+    risk=SMALLER,
     references=(
         "https://docs.python.org/3/library/queue.html",
         "https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/batcher.html",
