@@ -17,7 +17,7 @@ from infprof.profiler.declared import Layer
 from infprof.profiler.events import STAGES, Kind
 from infprof.profiler.intervals import Intervals
 from infprof.profiler.mixture import Mixture
-from infprof.profiler.sampled_layers import FEW
+from infprof.profiler.sampled_layers import FEW, Gaps
 from infprof.profiler.stacks import State
 from infprof.profiler.timeline import Rows, Timeline
 
@@ -64,15 +64,17 @@ def _calls(timeline: Timeline, lane: int) -> Rows:
 
 def _mixtures(timeline: Timeline, rows: Rows, lane: int) -> dict[str, Mixture]:
     """How calls of each name divide, and all together (``CALL``). Empty without any sample."""
-    samples, events = timeline.samples, timeline.events
+    samples, spans = timeline.samples, timeline.events.intervals(rows)
+    gaps = Gaps(spans, [(timeline.name(row), "") for row in rows.tolist()])
     mine = np.flatnonzero((samples.lane == lane) & samples.of_requests)
-    place = np.searchsorted(events.start_ns[rows], samples.time_ns[mine], side="right") - 1
+    place = gaps.holding(samples.time_ns[mine])
+    mine, place = mine[place >= 0], place[place >= 0]
+    position = (samples.time_ns[mine] - spans.start[place]) / (
+        spans.end[place] - spans.start[place]
+    )
+    waits = samples.stacks.state[mine] == State.GIL
     found = defaultdict[str, Mixture](Mixture)
-    for sample, row in zip(mine.tolist(), rows[place].tolist() if len(rows) else (), strict=False):
-        start, end = int(events.start_ns[row]), int(events.end_ns[row])
-        time = int(samples.time_ns[sample])
-        if start <= time < end:
-            leaf = LEAF if samples.stacks.state[sample] == State.GIL else CALL
-            for kind in {timeline.name(row), CALL}:
-                found[kind].add(leaf, (time - start) / (end - start))
+    for is_wait, one, where in zip(waits.tolist(), place.tolist(), position.tolist(), strict=True):
+        for kind in (gaps.kinds[one][0], CALL):
+            found[kind].add(LEAF if is_wait else CALL, where)
     return found

@@ -88,7 +88,7 @@ def test_what_is_no_recording_is_left_alone(tmp_path: Path) -> None:
         ("/home/some body/serve.py", "serve.py"),
         ("/opt/venv/lib/python3.11/site-packages/torch/nn/x.py", "site-packages/torch/nn/x.py"),
         ("/usr/lib/python3/dist-packages/PIL/Image.py", "dist-packages/PIL/Image.py"),
-        ("/root/.pyenv/versions/3.11.7/lib/python3.11/queue.py", "lib/python3.11/queue.py"),
+        ("/home/somebody/python/lib/python3.11/queue.py", "lib/python3.11/queue.py"),
         ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap>"),
         ("Sequential.forward", "Sequential.forward"),
     ],
